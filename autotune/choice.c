@@ -78,7 +78,8 @@ typedef struct word {
 } word;
 
 static const char *const none[] = {"none"}, *const ways[] = {"up", NULL},
-                         *const schedules[] = {"layers", "wavefront", NULL}; /* as rnnp_stack_schedule counts */
+                         *const schedules[] = {"layers", "wavefront", "groups",
+                                               NULL}; /* as rnnp_stack_schedule counts */
 
 #define WORD(name, of, kind, member, most, names)                               \
     {                                                                           \

@@ -69,13 +69,16 @@ static double layer_ns(const rnnp_machine *m, rnnp_recurrent layer, size_t batch
     return directions * (ns / (double)threads + (threads > 1 ? barriers * m->barrier_ns : 0));
 }
 
-/* One layer after the other; or all at once, which fills and drains by half a task for each thread but one. */
+/* One layer after the other; or all at once, which fills and drains by half a task for each thread but one, or in
+ * lockstep, by a task for each layer but one. */
 static double stack_ns(const rnnp_machine *m, const rnnp_subject *u, const rnnp_stack_choice *choice)
 {
     const rnnp_shape *s = &u->shape;
     const size_t width = u->threads < u->layers ? u->threads : u->layers;
     const size_t task = choice->task ? choice->task : s->steps / 16 + 1;
-    const size_t threads = choice->schedule == RNNP_SCHEDULE_WAVEFRONT ? 1 : u->threads;
+    const size_t threads = choice->schedule == RNNP_SCHEDULE_WAVEFRONT ? 1
+                           : choice->schedule == RNNP_SCHEDULE_GROUPS  ? u->threads / u->layers
+                                                                       : u->threads;
     double all = 0, largest = 0;
 
     for (size_t l = 0; l < u->layers; l++) {
@@ -84,6 +87,8 @@ static double stack_ns(const rnnp_machine *m, const rnnp_subject *u, const rnnp_
         all += ns;
         largest = ns > largest ? ns : largest;
     }
+    if (choice->schedule == RNNP_SCHEDULE_GROUPS)
+        return largest + (double)((u->layers - 1) * task) * largest / (double)s->steps;
     if (choice->schedule != RNNP_SCHEDULE_WAVEFRONT) return all;
     const double fair = all / (double)width;
     return (fair > largest ? fair : largest) + (double)((width - 1) * task) / 2 * largest / (double)s->steps;
@@ -228,6 +233,7 @@ static void list_stack(list *l, const rnnp_subject *u)
     add(l, &(rnnp_choice){.stack = {.schedule = RNNP_SCHEDULE_LAYERS}});
     for (size_t task = 0; task <= u->shape.steps / 2; task = task ? 2 * task : 1)
         add(l, &(rnnp_choice){.stack = {RNNP_SCHEDULE_WAVEFRONT, task}});
+    if (u->threads > u->layers) add(l, &(rnnp_choice){.stack = {.schedule = RNNP_SCHEDULE_GROUPS}});
 }
 
 size_t rnnp_candidates(const rnnp_context *context, const rnnp_subject *subject,

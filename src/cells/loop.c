@@ -62,16 +62,63 @@ void rnnp_loop_gather(const rnnp_loop *o, const rnnp_chunk *chunk, size_t i, siz
         size_t t = time_of(o, chunk->first + s), begin, end;
         rnnp_share(active_rows(o, t), i, n, &begin, &end);
         for (size_t r = begin; r < end; r++)
-            memcpy(gathered(o, chunk) + (s * c->batch + r) * input, c->x + t * c->x_step + o->order[r] * c->x_row,
-                   input * sizeof(float));
+            memcpy(gathered(o, chunk) + (s * c->batch + r) * input,
+                   c->x + t * c->x_step + (o->order ? o->order[r] : r) * c->x_row, input * sizeof(float));
     }
 }
 
 /* Input rows of a step: from the caller, or gathered. */
 static const float *input_rows(const rnnp_loop *o, const rnnp_chunk *chunk, size_t s, size_t t, size_t *ld)
 {
-    *ld = o->order ? o->layer->input : o->call->x_row;
-    return o->order ? gathered(o, chunk) + s * o->call->batch * o->layer->input : o->call->x + t * o->call->x_step;
+    *ld = o->gathers ? o->layer->input : o->call->x_row;
+    return o->gathers ? gathered(o, chunk) + s * o->call->batch * o->layer->input : o->call->x + t * o->call->x_step;
+}
+
+/* ---- Shares ---- */
+
+static rnnp_rectangle share_of_product(const rnnp_recurrent_part *p, size_t rows, size_t i, size_t n)
+{
+    if (n == 1) return (rnnp_rectangle){0, rows, 0, p->panels};
+    const rnnp_area area = rnnp_area_of(p->panels, p->gates * p->lanes, rows, &p->project->traits);
+    const rnnp_grid grid = rnnp_grid_of(&area, n);
+    return rnnp_grid_share(&grid, &area, i);
+}
+
+static rnnp_area area_of_step(const rnnp_recurrent_part *p, size_t rows)
+{
+    return rnnp_area_of(p->panels, p->lanes, rows, &p->step->traits);
+}
+
+double rnnp_loop_largest_share(const rnnp_recurrent *layer, size_t part, size_t rows, size_t n, double *state)
+{
+    *state = 0;
+    if (n == 1) return 1;
+    const rnnp_area area = area_of_step(&layer->part[part], rows);
+    const rnnp_grid grid = rnnp_grid_of(&area, n);
+    if (grid.panels > 1) *state = (double)((rows + grid.rows - 1) / grid.rows * layer->hidden * sizeof(float));
+    return rnnp_grid_largest(&grid, &area);
+}
+
+typedef struct step_share {
+    rnnp_rectangle at;
+    size_t lanes, ended, ended_rows; /* rows that have ended, whose y is 0 */
+} step_share;
+
+/* Of the active rows, and of those that have ended. */
+static step_share share_of_step(const rnnp_loop *o, size_t k, size_t rows, size_t i, size_t n)
+{
+    const rnnp_recurrent_part *p = &o->layer->part[k];
+    const size_t batch = o->call->batch;
+    step_share share = {{0, rows, 0, p->panels}, p->lanes, rows, batch - rows};
+    if (n == 1) return share;
+    const rnnp_area area = area_of_step(p, rows), rest = area_of_step(p, batch - rows);
+    const rnnp_grid grid = rows == batch && n == o->threads ? o->grid[k] : rnnp_grid_of(&area, n);
+    share.at = rnnp_grid_share(&grid, &area, i);
+    if (rows == batch) return share;
+    const rnnp_rectangle ended = rnnp_grid_share(&grid, &rest, i);
+    share.ended = rows + ended.row;
+    share.ended_rows = ended.rows;
+    return share;
 }
 
 void rnnp_loop_project(const rnnp_loop *o, const rnnp_chunk *chunk, size_t i, size_t n)
@@ -82,39 +129,43 @@ void rnnp_loop_project(const rnnp_loop *o, const rnnp_chunk *chunk, size_t i, si
     size_t t_max = t_first > t_last ? t_first : t_last, t_min = t_first < t_last ? t_first : t_last;
     /* One product for the whole chunk when its rows lie evenly spaced in memory: gathered and complete, one
      * row a step, or steps right behind each other. z keeps the order of the rows' memory. */
-    int even = o->order ? active_rows(o, t_max) == c->batch : c->batch == 1 || c->x_step == c->batch * c->x_row;
+    const int even = !o->gathers || active_rows(o, t_max) == c->batch;
     for (size_t k = 0; k < o->layer->parts; k++) {
         const rnnp_recurrent_part *p = &o->layer->part[k];
-        size_t begin, end, nr = p->gates * p->lanes;
-        rnnp_share(p->panels, i, n, &begin, &end);
-        rnnp_gemm_args g = {.n = (end - begin) * nr,
-                            .k = input,
-                            .b = o->block + p->wx + rnnp_panels_at(&p->step->traits.panels, begin, input),
-                            .c0 = rnnp_const_floats_at(o->block, p->bias) + begin * nr,
-                            .ldc = p->columns,
-                            .scratch = o->base + o->w->project + i * o->w->project_floats};
-        for (size_t s = 0; s < count && g.n > 0; s += even ? count : 1) {
-            size_t t = even && !o->order ? t_min : time_of(o, first + s);
-            size_t slot = o->order ? s : t - t_min;
-            g.m = even ? count * c->batch : active_rows(o, t);
-            g.a = input_rows(o, chunk, s, t, &g.lda);
-            if (even && !o->order && c->batch == 1) g.lda = c->x_step;
-            g.c = projected(o, chunk, k) + slot * c->batch * p->columns + begin * nr;
-            if (g.m > 0) p->project->fn.gemm(&g);
+        const size_t nr = p->gates * p->lanes;
+        for (size_t s = 0; s < count; s += even ? count : 1) {
+            const size_t t = even && !o->gathers ? t_min : time_of(o, first + s), slot = o->gathers ? s : t - t_min;
+            const rnnp_rectangle at = share_of_product(p, even ? count * c->batch : active_rows(o, t), i, n);
+            size_t ldx;
+            const float *x = input_rows(o, chunk, s, t, &ldx);
+            if (!o->gathers && c->batch == 1) ldx = c->x_step;
+            const rnnp_gemm_args g = {.m = at.rows,
+                                      .n = at.panels * nr,
+                                      .k = input,
+                                      .a = x + at.row * ldx,
+                                      .lda = ldx,
+                                      .b = o->block + p->wx + rnnp_panels_at(&p->step->traits.panels, at.panel, input),
+                                      .c0 = rnnp_const_floats_at(o->block, p->bias) + at.panel * nr,
+                                      .c = projected(o, chunk, k) + (slot * c->batch + at.row) * p->columns +
+                                           at.panel * nr,
+                                      .ldc = p->columns,
+                                      .scratch = o->base + o->w->project + i * o->w->project_floats};
+            if (at.rows > 0 && at.panels > 0) p->project->fn.gemm(&g);
         }
     }
 }
 
-/* y of the units a thread has just computed, for rows in order; 0 for rows that have ended. */
-static void scatter_rows(const rnnp_loop *o, size_t t, const float *h, size_t rows, size_t begin, size_t end)
+/* y of the rows and units that a thread has just computed, rows in order; 0 for its part of those that have ended. */
+static void scatter_rows(const rnnp_loop *o, size_t t, const float *h, const step_share *share)
 {
     const rnnp_recurrent_call *c = o->call;
-    size_t H = o->layer->hidden;
-    if (end > H) end = H;
-    for (size_t r = 0; c->y && begin < end && r < c->batch; r++) {
-        float *y = c->y + t * c->y_step + o->d * c->y_dir + o->order[r] * c->y_row + begin;
-        if (r < rows)
-            memcpy(y, h + r * H + begin, (end - begin) * sizeof(float));
+    const size_t H = o->layer->hidden, begin = share->at.panel * share->lanes;
+    const size_t past = begin + share->at.panels * share->lanes, end = past < H ? past : H;
+    for (size_t r = 0; c->y && begin < end && r < share->at.rows + share->ended_rows; r++) {
+        const size_t row = r < share->at.rows ? share->at.row + r : share->ended + r - share->at.rows;
+        float *y = c->y + t * c->y_step + o->d * c->y_dir + o->order[row] * c->y_row + begin;
+        if (r < share->at.rows)
+            memcpy(y, h + row * H + begin, (end - begin) * sizeof(float));
         else
             memset(y, 0, (end - begin) * sizeof(float));
     }
@@ -189,32 +240,42 @@ void rnnp_loop_step(const rnnp_loop *o, const rnnp_chunk *chunk, size_t in_chunk
     const rnnp_recurrent_call *c = o->call;
     const rnnp_recurrent_part *p = &o->layer->part[k];
     const size_t step = chunk->first + in_chunk, t = time_of(o, step), rows = active_rows(o, t);
+    const step_share share = share_of_step(o, k, rows, i, n);
+    const size_t row = share.at.row; /* the first */
     rnnp_step_args *s = step_args(o, k, i);
-    rnnp_share(p->panels, i, n, &s->panel_begin, &s->panel_end);
-    if (s->panel_begin == s->panel_end) return;
-    s->rows = rows;
+    if (share.at.panels == 0) return;
+    s->panel_begin = share.at.panel;
+    s->panel_end = share.at.panel + share.at.panels;
+    s->rows = share.at.rows;
     s->reverse = !o->layer->choice.one_way && ((step + c->turn) & 1);
     if (o->w->chunk) {
         /* forward chunks lie in z as time does, reverse ones too unless their rows were gathered */
-        size_t slot = !is_reverse(o) || o->order ? in_chunk : chunk->count - 1 - in_chunk;
-        s->z = projected(o, chunk, k) + slot * c->batch * p->columns;
+        size_t slot = !is_reverse(o) || o->gathers ? in_chunk : chunk->count - 1 - in_chunk;
+        s->z = projected(o, chunk, k) + (slot * c->batch + row) * p->columns;
     } else {
         s->x = input_rows(o, chunk, in_chunk, t, &s->ldx);
+        s->x += row * s->ldx;
     }
     s->h = state_h(o, step, &s->ldh);
+    s->h += row * s->ldh;
     if (p->of->chain == RNNP_CHAIN_H) {
         s->chain = s->h;
         s->ldchain = s->ldh;
+    } else if (n > 1) {
+        s->chain = o->base + o->w->rh + row * s->ldchain;
     }
     float *y = state_h(o, step + 1, &s->ldy);
-    s->y = y;
-    if (k + 1 < o->layer->parts) {
-        s->y = o->base + o->w->rh;
-        s->ldy = o->layer->hidden;
+    if (n > 1) { /* one thread's row is 0, and so is that of share 0, whose arguments it uses */
+        s->state[0] = first_state(o);
+        s->state[0].p += row * s->state[0].ld;
     }
-    if (rows > 0) p->step->fn.lstm_step(s); /* all step ops have one type */
-    if (o->order && k + 1 == o->layer->parts)
-        scatter_rows(o, t, y, rows, s->panel_begin * p->lanes, s->panel_end * p->lanes);
+    s->y = y + row * s->ldy;
+    if (k + 1 < o->layer->parts) {
+        s->ldy = o->layer->hidden;
+        s->y = o->base + o->w->rh + row * s->ldy;
+    }
+    if (s->rows > 0) p->step->fn.lstm_step(s); /* all step ops have one type */
+    if (o->order && k + 1 == o->layer->parts) scatter_rows(o, t, y, &share);
 }
 
 static void copy_rows(float *to, size_t ld_to, const float *from, size_t ld_from, const uint32_t *order_to,
@@ -260,7 +321,7 @@ void rnnp_loop_end_direction(const rnnp_loop *o)
 
 void rnnp_loop_prepare(const rnnp_loop *o, const rnnp_chunk *chunk)
 {
-    if (o->order) rnnp_loop_gather(o, chunk, 0, 1);
+    if (o->gathers) rnnp_loop_gather(o, chunk, 0, 1);
     if (o->w->chunk) rnnp_loop_project(o, chunk, 0, 1);
 }
 
@@ -308,6 +369,10 @@ void rnnp_loop_begin(rnnp_loop *o, const rnnp_recurrent *layer, const rnnp_recur
         o->w = &o->planned;
     }
     o->chunk = o->w->chunk ? o->w->chunk : 1;
+    for (size_t k = 0; threads > 1 && k < layer->parts; k++) {
+        const rnnp_area area = area_of_step(&layer->part[k], call->batch);
+        o->grid[k] = rnnp_grid_of(&area, threads);
+    }
     if (call->lengths) {
         int full = 1;
         for (size_t b = 0; b < call->batch; b++) full &= (size_t)call->lengths[b] == call->steps;
@@ -317,6 +382,7 @@ void rnnp_loop_begin(rnnp_loop *o, const rnnp_recurrent *layer, const rnnp_recur
             o->order = order;
         }
     }
+    o->gathers = o->order || (o->w->chunk > 0 && call->batch > 1 && call->x_step != call->batch * call->x_row);
 }
 
 void rnnp_loop_begin_direction(rnnp_loop *o, size_t d)

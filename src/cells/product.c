@@ -4,6 +4,8 @@
  */
 #include "product.h"
 
+#include "grid.h"
+
 #include <stdio.h>
 
 const rnnp_variant *rnnp_product_kernel(const rnnp_selection *select, rnnp_format format, size_t n, size_t k)
@@ -49,27 +51,29 @@ typedef struct product_call {
 static void product_phase(void *arg, size_t phase, size_t i, size_t n)
 {
     const product_call *call = arg;
+    if (n == 1) {
+        call->kernel->fn.gemm(call->args);
+        return;
+    }
     const rnnp_panels *packed = &call->kernel->traits.panels;
-    const size_t nr = packed->lanes, panels = rnnp_panels_count(packed, call->args->n);
+    const size_t nr = packed->lanes;
+    const rnnp_area area =
+        rnnp_area_of(rnnp_panels_count(packed, call->args->n), nr, call->args->m, &call->kernel->traits);
+    const rnnp_grid grid = rnnp_grid_of(&area, n);
+    const rnnp_rectangle at = rnnp_grid_share(&grid, &area, i);
+    const size_t from = at.panel * nr, past = from + at.panels * nr;
     rnnp_gemm_args part = *call->args;
-    size_t from, to;
 
     (void)phase;
+    if (at.rows == 0 || at.panels == 0) return;
     if (part.scratch) part.scratch += i * rnnp_gemm_scratch(&call->kernel->traits, part.m, part.k);
-    if (part.m >= 4 * n || part.m >= panels) {
-        rnnp_share(part.m, i, n, &from, &to);
-        part.a += from * part.lda;
-        part.c += from * part.ldc;
-        part.c0 = part.c0 ? part.c0 + from * part.ldc0 : NULL;
-        part.m = to - from;
-    } else {
-        rnnp_share(panels, i, n, &from, &to);
-        part.b = (const char *)part.b + rnnp_panels_at(packed, from, part.k);
-        part.c += from * nr;
-        part.c0 = part.c0 ? part.c0 + from * nr : NULL;
-        part.n = (to * nr < part.n ? to * nr : part.n) - from * nr;
-    }
-    if (from < to) call->kernel->fn.gemm(&part);
+    part.m = at.rows;
+    part.n = (past < part.n ? past : part.n) - from;
+    part.a += at.row * part.lda;
+    part.b = (const char *)part.b + rnnp_panels_at(packed, at.panel, part.k);
+    part.c += at.row * part.ldc + from;
+    part.c0 = part.c0 ? part.c0 + at.row * part.ldc0 + from : NULL;
+    call->kernel->fn.gemm(&part);
 }
 
 void rnnp_product_forward(const rnnp_product *product, const rnnp_gemm_args *args, rnnp_team *team, size_t threads)

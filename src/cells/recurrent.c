@@ -1,44 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A call of one layer: which threads do its steps.
- *
- * Phases. When threads share the steps, all work is a sequence of phases; inside one, each share is a range of unit
- * panels, and every phase ends in a barrier:
- *     per direction, per chunk:  [gather rows]  [input product]  then per step: one phase per part
+ * A call of one layer: how many threads do its steps, and which.
  */
 #include "recurrent.h"
 
-#include "loop.h"
+#include "lockstep.h"
+#include "pieces.h"
 
-#include <stdatomic.h>
+/* What meeting between two steps costs two threads, in barriers, and what each more adds: every thread reads a line of
+ * every other, and writes one that all others read. The barrier is a third or a quarter of that. The rest is waiting
+ * until what the others have written arrives (steps of 0.6 to 2.4 us, shared by two, took half of that and 0.6 to 0.8
+ * us, with a barrier of 0.18). A large state takes longer: 8 KiB 1.4 us, 32 KiB 5 us. */
+static const double MEETING_BARRIERS = 4, EACH_BARRIERS = 0.16, EXCHANGE_BYTES_PER_BARRIER = 1500;
+
+/* How long pieces work before they meet: a barrier takes a hundredth of that. */
+enum { PHASE_NS = 100 * 1000 };
 
 /* Waking workers that sleep takes 30 to 40 us, and their caches are cold: a second thread gains from calls of some 250
  * us on (after a pause of 1 ms, LSTM of 64 and batch 4 takes 104 us alone and 138 with two, of 128 355 and 294); if
  * they are awake, or the calls come in a row so that they will be, from 20 us on, some 80 barriers. */
 static const double WORTH_WAKINGS = 7, WORTH_BARRIERS = 80;
 
-/* A step that is shared should give each thread two barriers' worth of work and more; threads begin in caches that the
- * others wrote to. */
-static const double LEAST_BARRIERS = 4;
-
 /* Share of the FMA rate that steps reach. */
 static const double REACHED = 0.85;
 
 static size_t directions(const rnnp_recurrent *layer) { return rnnp_directions(layer->direction); }
 
-/* With few threads two directions run at once, each alone and so without a barrier, in halves of the workspace; with
- * more, each step is shared by all. */
-static int side_by_side(const rnnp_recurrent *layer, size_t threads)
-{
-    return directions(layer) == 2 && (threads == 2 || threads == 3);
-}
-
 size_t rnnp_recurrent_workspace(const rnnp_recurrent *layer, size_t steps, size_t batch, size_t threads)
 {
+    const size_t loops = threads > 1 ? directions(layer) : 1; /* two directions run at once, by half of the threads */
     rnnp_recurrent_memory w;
     if (!rnnp_recurrent_fits(layer->input, layer->hidden, batch, threads)) return SIZE_MAX;
-    rnnp_recurrent_plan_memory(layer, steps, batch, threads, &w);
-    return w.floats * sizeof(float) * (side_by_side(layer, threads) ? 2 : 1);
+    rnnp_recurrent_plan_memory(layer, steps, batch, threads / loops, &w);
+    const size_t shared = w.floats * sizeof(float) * loops,
+                 pieces = rnnp_pieces_workspace(layer, steps, batch, threads);
+    return pieces > shared ? pieces : shared;
 }
 
 /* ---- Estimates ---- */
@@ -66,6 +62,29 @@ double rnnp_recurrent_step_ns(const rnnp_recurrent *layer, size_t batch)
     return (work > read ? work : read) * (double)directions(layer);
 }
 
+double rnnp_recurrent_product_ns(const rnnp_recurrent *layer, size_t batch)
+{
+    return work_ns(layer, batch) * (double)layer->input / (double)(layer->input + layer->hidden);
+}
+
+double rnnp_meeting_ns(const rnnp_machine *m, size_t threads, double bytes)
+{
+    const double barriers =
+        MEETING_BARRIERS + (double)(threads - 2) * EACH_BARRIERS + bytes / EXCHANGE_BYTES_PER_BARRIER;
+    return threads < 2 ? 0 : barriers * m->barrier_ns;
+}
+
+double rnnp_recurrent_shared_ns(const rnnp_recurrent *layer, size_t batch, size_t threads, size_t all, double alone)
+{
+    double ns = 0, bytes;
+    for (size_t k = 0; k < layer->parts; k++) {
+        const double largest = rnnp_loop_largest_share(layer, k, batch, threads, &bytes);
+        ns += alone * largest * (double)layer->part[k].gates / (double)layer->gates +
+              rnnp_meeting_ns(machine(layer), all, bytes);
+    }
+    return ns;
+}
+
 size_t rnnp_recurrent_threads(const rnnp_recurrent_call *call)
 {
     const size_t team = rnnp_team_threads(call->team);
@@ -80,90 +99,57 @@ double rnnp_recurrent_worth_ns(const rnnp_recurrent *layer, const rnnp_recurrent
     return rnnp_team_is_awake(call->team) ? worth_calling_ns(layer) : WORTH_WAKINGS * machine(layer)->wake_ns;
 }
 
-/* Threads that share the steps of a call which is worth waking them; 1 for steps too small to share. */
-static size_t sharing_threads(const rnnp_recurrent *layer, const rnnp_recurrent_call *call)
+/* How threads share a call. */
+typedef struct sharing {
+    size_t threads; /* 1: not at all */
+    size_t rows;    /* in pieces (pieces.h), of so many parts of the rows; 0: by steps */
+    double ns;      /* of a step */
+} sharing;
+
+/* By steps: the largest share of each part of a step, both directions at once, and a barrier. */
+static sharing by_steps(const rnnp_recurrent *layer, size_t batch, size_t n, double alone)
+{
+    const size_t each = n / directions(layer);
+    sharing s = {.threads = each * directions(layer)};
+    if (each < 2) return (sharing){1, 0, alone};
+    s.ns = rnnp_recurrent_shared_ns(layer, batch, each, s.threads, alone / (double)directions(layer));
+    return s;
+}
+
+/* In pieces: no barriers, but all weights are read for few rows. */
+static sharing by_pieces(const rnnp_recurrent *layer, const rnnp_recurrent_call *call, size_t n, double alone)
+{
+    const size_t rows = rnnp_pieces_rows(layer, call->batch, call->lengths != NULL, n), dirs = directions(layer);
+    if (rows == 0) return (sharing){1, 0, alone};
+    const double work = alone / (double)dirs * rnnp_pieces_largest(layer, call->batch, rows);
+    const double own = rnnp_recurrent_step_ns(layer, (call->batch + rows - 1) / rows) / (double)dirs;
+    return (sharing){rows * dirs, rows, work > own ? work : own};
+}
+
+/* What finishes a step first: all threads of the team, half of them, and so on, as more threads make shares smaller and
+ * barriers longer. */
+static sharing best_sharing(const rnnp_recurrent *layer, const rnnp_recurrent_call *call)
 {
     const size_t team = rnnp_recurrent_threads(call), chosen = layer->choice.threads;
-    if (chosen) return chosen < team ? chosen : team;
-    const double most = work_ns(layer, call->batch) / (LEAST_BARRIERS * machine(layer)->barrier_ns) + 1;
-    return most < 3 ? 1 : most < (double)team ? (size_t)most : team;
+    const double alone = rnnp_recurrent_step_ns(layer, call->batch);
+    sharing best = {1, 0, alone};
+    for (size_t n = chosen && chosen < team ? chosen : team; n > 1; n /= 2) {
+        const sharing steps = by_steps(layer, call->batch, n, alone), pieces = by_pieces(layer, call, n, alone);
+        const sharing s = pieces.threads > 1 && (steps.threads == 1 || pieces.ns <= steps.ns) ? pieces : steps;
+        if (s.ns < best.ns || chosen) best = s;
+        if (chosen) break;
+    }
+    return best;
 }
 
 double rnnp_recurrent_forward_ns(const rnnp_recurrent *layer, const rnnp_recurrent_call *call)
 {
     const double alone = rnnp_recurrent_step_ns(layer, call->batch) * (double)call->steps;
-    const size_t team = rnnp_recurrent_threads(call);
-    if (team == 1 || alone < rnnp_recurrent_worth_ns(layer, call)) return alone;
-    if (side_by_side(layer, team)) return alone / 2;
-    const size_t threads = sharing_threads(layer, call);
-    if (threads == 1) return alone;
-    return alone / (double)threads +
-           (double)(call->steps * layer->parts * directions(layer)) * machine(layer)->barrier_ns;
-}
-
-/* ---- Steps shared by threads ---- */
-
-static size_t phases_before_steps(const rnnp_loop *o) { return (size_t)(o->order != NULL) + (size_t)(o->w->chunk > 0); }
-
-static void run_phase(void *arg, size_t phase, size_t i, size_t n)
-{
-    const rnnp_loop *o = arg;
-    const size_t pre = phases_before_steps(o), full = pre + o->chunk * o->layer->parts;
-    const size_t first = phase / full * o->chunk, in = phase % full, left = o->call->steps - first;
-    const rnnp_chunk chunk = {.first = first, .count = left < o->chunk ? left : o->chunk};
-    if (in >= pre)
-        rnnp_loop_step(o, &chunk, (in - pre) / o->layer->parts, (in - pre) % o->layer->parts, i, n);
-    else if (o->order && in == 0)
-        rnnp_loop_gather(o, &chunk, i, n);
-    else
-        rnnp_loop_project(o, &chunk, i, n);
-}
-
-static void run_shared(rnnp_loop *o)
-{
-    const size_t chunks = (o->call->steps + o->chunk - 1) / o->chunk;
-    const size_t phases = chunks * phases_before_steps(o) + o->call->steps * o->layer->parts;
-    rnnp_team_phases(o->call->team, o->threads, phases, run_phase, o);
-}
-
-/* ---- Two directions at once ---- */
-
-typedef struct pair {
-    rnnp_loop loop[2];
-    atomic_size_t taken; /* directions that somebody does or has done */
-} pair;
-
-static void run_direction(void *arg, size_t i, size_t n)
-{
-    pair *p = arg;
-    (void)i;
-    (void)n;
-    for (size_t d; (d = atomic_fetch_add_explicit(&p->taken, 1, memory_order_relaxed)) < 2;)
-        rnnp_loop_run(&p->loop[d], 0, p->loop[d].call->steps);
-}
-
-static void forward_side_by_side(const rnnp_recurrent *layer, const rnnp_recurrent_call *call)
-{
-    pair p;
-    atomic_init(&p.taken, 0);
-    for (size_t d = 0; d < 2; d++) {
-        rnnp_loop_begin(&p.loop[d], layer, call, 1);
-        p.loop[d].base += d * p.loop[d].w->floats;
-        rnnp_loop_begin_direction(&p.loop[d], d);
-    }
-    rnnp_team_offer(call->team, run_direction, &p);
-    for (size_t d = 0; d < 2; d++) rnnp_loop_end_direction(&p.loop[d]);
+    if (rnnp_recurrent_threads(call) == 1 || alone < rnnp_recurrent_worth_ns(layer, call)) return alone;
+    return best_sharing(layer, call).ns * (double)call->steps;
 }
 
 /* ---- The call ---- */
-
-/* Threads that this call is for: all it may use for two directions side by side, those that share its steps, or 1. */
-static size_t wanted_threads(const rnnp_recurrent *layer, const rnnp_recurrent_call *call)
-{
-    const size_t team = rnnp_recurrent_threads(call);
-    if (team == 1 || layer->choice.threads == 1) return 1;
-    return side_by_side(layer, team) ? team : sharing_threads(layer, call);
-}
 
 /* Whether it is worth them. */
 static int is_worth_waking(const rnnp_recurrent *layer, const rnnp_recurrent_call *call)
@@ -175,28 +161,29 @@ static int is_worth_waking(const rnnp_recurrent *layer, const rnnp_recurrent_cal
     return ns >= worth_calling_ns(layer) && rnnp_team_is_in_demand(call->team);
 }
 
-static void forward(const rnnp_recurrent *layer, const rnnp_recurrent_call *call, size_t threads)
+static void forward_alone(const rnnp_recurrent *layer, const rnnp_recurrent_call *call)
 {
     rnnp_loop o; /* filled in field by field: clearing it all would take a tenth of a small step */
-    rnnp_loop_begin(&o, layer, call, threads);
+    rnnp_loop_begin(&o, layer, call, 1);
     for (size_t d = 0; d < directions(layer); d++) {
         rnnp_loop_begin_direction(&o, d);
-        if (o.threads > 1)
-            run_shared(&o);
-        else
-            rnnp_loop_run(&o, 0, call->steps);
+        rnnp_loop_run(&o, 0, call->steps);
         rnnp_loop_end_direction(&o);
     }
 }
 
 void rnnp_recurrent_forward(const rnnp_recurrent *layer, const rnnp_recurrent_call *call)
 {
-    const size_t wanted = wanted_threads(layer, call),
-                 threads = wanted > 1 && is_worth_waking(layer, call) ? wanted : 1;
-    if (threads > 1) rnnp_team_wake(call->team); /* they wake while states and arguments are prepared */
-    if (threads > 1 && side_by_side(layer, rnnp_recurrent_threads(call)))
-        forward_side_by_side(layer, call);
-    else
-        forward(layer, call, threads);
-    if (wanted > 1) rnnp_team_note_end(call->team);
+    const int alone = rnnp_recurrent_threads(call) == 1;
+    const sharing wanted = alone ? (sharing){1, 0, 0} : best_sharing(layer, call);
+    if (wanted.threads > 1 && is_worth_waking(layer, call)) {
+        rnnp_team_wake(call->team); /* they wake while states and arguments are prepared */
+        if (wanted.rows > 0)
+            rnnp_pieces_forward(layer, call, wanted.rows, (size_t)(PHASE_NS / wanted.ns) + 1);
+        else
+            rnnp_lockstep_forward(layer, call, wanted.threads);
+    } else {
+        forward_alone(layer, call);
+    }
+    if (wanted.threads > 1) rnnp_team_note_end(call->team);
 }

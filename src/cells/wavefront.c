@@ -1,117 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The wavefront. The steps of a stack are cut into chunks, and a chunk passes one stage after the other: the input
- * product of the lowest layer, its steps, the input product of the next layer, and so on. A task is one chunk at one
- * stage; it may start when the task before it at that stage is done, and the same chunk at the stage below:
- *
- *     layer 1   steps                    0     1     2          what may run at the same time
- *               product               0     1     2             stands in one column
- *     layer 0   steps              0     1     2
- *               product         0  1  2  3  .  .
- *
- * Threads take tasks as they come, the earliest first (of those that hold up the most others), and among equals one of
- * the layer they did last, whose weights are in their cache. So three layers keep two threads busy, a thread that waits
- * for the layer below finds products to do, one that is late or loses its CPU leaves its share to the others, and one
- * alone does everything. A thread waits only for tasks that others are at.
- *
- * The order of tasks changes no bits: an element's chain is the same in all.
+ * A stack: which schedule is fastest, and the threads of a wavefront (wave.h has its tasks).
  */
 #include "wavefront.h"
 
 #include "../clock.h"
-#include "loop.h"
+#include "groups.h"
+#include "wave.h"
 
 /* A task takes a sixteenth of the steps, as filling and draining leave all threads but one idle for about half a task.
  * It has not fewer rows than a product's tile, or weights pass for a tile that is not full (at batch 1, three rows cost
  * 10 to 20 % of the whole, six 2 to 7 %), and takes no less than eight barriers, as handing over takes about one. */
 enum { CHUNKS = 16, TILE_ROWS = 6, TASK_BARRIERS = 8, LOST_NS = 100 * 1000 };
 
-/* What a product and the steps of the same chunk take, roughly, in units of their own. */
-enum { PRODUCT_TIME = 1, STEPS_TIME = 3 };
-
-enum { STAGES = 2 * RNNP_STACK_LAYERS, NOTHING = -1 };
-
-typedef struct stage {
-    const rnnp_loop *loop;
-    int is_product;
-    size_t time;                      /* from the first stage's start to this one's */
-    _Alignas(64) atomic_size_t taken; /* chunks begun */
-    atomic_size_t done;               /* chunks ended: there is at most one between */
-} stage;
-
-typedef struct wave {
-    rnnp_loop loop[RNNP_STACK_LAYERS];
-    stage stage[STAGES];
-    size_t stages, steps, chunk, chunks, threads;
+typedef struct shared_wave {
+    rnnp_wave tasks;
+    size_t threads;
     rnnp_team *team;
     double begun;
-    atomic_size_t workers; /* at work; with the caller, those beyond `threads` would only wait */
-    rnnp_event progress;   /* tasks ended, of all stages */
-} wave;
-
-/* ---- Tasks ---- */
-
-static size_t ended(const stage *s) { return atomic_load_explicit(&s->done, memory_order_acquire); }
-
-static size_t begun(const stage *s) { return atomic_load_explicit(&s->taken, memory_order_relaxed); }
-
-static int all_begun(const wave *w) { return begun(&w->stage[w->stages - 1]) == w->chunks; }
-
-/* Chunks of a product that may be ahead of the steps which use them: those there is room for. */
-static size_t room(const wave *w, const rnnp_loop *loop) { return loop->chunk / w->chunk; }
-
-/* How far the stage may go at this moment. */
-static size_t limit(const wave *w, size_t i)
-{
-    const stage *s = &w->stage[i];
-    const size_t below = i > 0 ? ended(s - 1) : w->chunks;
-    if (!s->is_product) return below;
-    const size_t most = ended(s + 1) + room(w, s->loop);
-    return below < most ? below : most;
-}
-
-/* Takes the next task of a stage for the caller, who did one of loop `last` before. */
-static int take(wave *w, const rnnp_loop *last, size_t *chunk)
-{
-    for (;;) {
-        int best = NOTHING;
-        size_t earliest = SIZE_MAX, expected = 0;
-        for (size_t i = 0; i < w->stages; i++) {
-            const stage *s = &w->stage[i];
-            const size_t next = ended(s), time = s->time + next * STEPS_TIME;
-            if (begun(s) != next || next >= limit(w, i)) continue;
-            if (time < earliest || (time == earliest && s->loop == last)) {
-                best = (int)i;
-                earliest = time;
-                expected = next;
-            }
-        }
-        if (best == NOTHING) return NOTHING;
-        *chunk = expected;
-        if (atomic_compare_exchange_strong_explicit(&w->stage[best].taken, &expected, expected + 1,
-                                                    memory_order_relaxed, memory_order_relaxed))
-            return best;
-    }
-}
-
-static void run_task(const wave *w, stage *s, size_t chunk)
-{
-    const size_t first = chunk * w->chunk, left = w->steps - first;
-    rnnp_chunk c = {.first = first, .count = left < w->chunk ? left : w->chunk};
-    if (s->loop->w->chunk == 0) {
-        rnnp_loop_run(s->loop, first, first + c.count);
-    } else {
-        c.slot = chunk % room(w, s->loop) * w->chunk;
-        if (s->is_product)
-            rnnp_loop_prepare(s->loop, &c);
-        else
-            rnnp_loop_steps(s->loop, &c);
-    }
-    atomic_store_explicit(&s->done, chunk + 1, memory_order_release);
-}
+    _Alignas(64) atomic_size_t workers; /* at work; with the caller, those beyond `threads` would only wait */
+    rnnp_event progress;                /* tasks ended, of all stages */
+} shared_wave;
 
 /* Others are at a task each, so who waits for longer than a few tasks take waits for a thread without a CPU. */
-static void wait_for_others(wave *w, unsigned seen)
+static void wait_for_others(shared_wave *w, unsigned seen)
 {
     enum { FEW = 3 };
     const double waited = rnnp_event_wait(w->team, &w->progress, seen);
@@ -121,27 +33,28 @@ static void wait_for_others(wave *w, unsigned seen)
 }
 
 /* Workers may leave before all is done, so a place is the caller's, however late it comes. */
-static int has_place(wave *w, size_t i)
+static int has_place(shared_wave *w, size_t i)
 {
     return i == 0 || atomic_fetch_add_explicit(&w->workers, 1, memory_order_relaxed) + 1 < w->threads;
 }
 
 static void run_tasks(void *arg, size_t i, size_t n)
 {
-    wave *w = arg;
+    shared_wave *w = arg;
     const rnnp_loop *last = NULL;
     const int stays = has_place(w, i);
-    while (stays && !all_begun(w)) {
+    while (stays && !rnnp_wave_all_begun(&w->tasks)) {
         if (n > 1 && i == 0) rnnp_team_renew(w->team);
         if (i > 0 && rnnp_team_is_leaving(w->team)) break;
         const unsigned seen = rnnp_event_count(&w->progress);
         size_t chunk;
-        const int at = take(w, last, &chunk);
-        if (at != NOTHING) {
-            run_task(w, &w->stage[at], chunk);
-            last = w->stage[at].loop;
+        const int at = rnnp_wave_take(&w->tasks, last, &chunk);
+        if (at >= 0) {
+            rnnp_wave_run(&w->tasks, at, chunk);
+            rnnp_wave_done(&w->tasks, at, chunk);
+            last = w->tasks.stage[at].loop;
             if (n > 1) rnnp_event_advance(w->team, &w->progress);
-        } else if (!all_begun(w)) {
+        } else if (!rnnp_wave_all_begun(&w->tasks)) {
             wait_for_others(w, seen); /* what is not ready waits for what others are at */
         }
     }
@@ -178,84 +91,94 @@ size_t rnnp_wavefront_chunk(const rnnp_stacked *stack, size_t layers, size_t tas
     return chunk;
 }
 
-static size_t at_once(const rnnp_stacked *stack, size_t layers)
+/* What one step takes at a layer's stages: all of its steps, or those and the input product of a chunk apart, which is
+ * bound by its operations. */
+static size_t stages_of(const rnnp_stacked *s, double ns[2])
 {
-    return smaller(rnnp_recurrent_threads(&stack->call), layers);
+    const double step = rnnp_recurrent_step_ns(s->layer, s->call.batch);
+    rnnp_recurrent_memory w;
+    rnnp_recurrent_plan_memory(s->layer, s->call.steps, s->call.batch, 1, &w);
+    ns[1] = 0;
+    ns[0] = step;
+    if (w.chunk == 0) return 1;
+    const double product = rnnp_recurrent_product_ns(s->layer, s->call.batch);
+    ns[1] = product < step / 2 ? product : step / 2;
+    ns[0] = step - ns[1];
+    return 2;
 }
 
-/* A wavefront takes as long as its threads need for all work, but not less than the largest layer, and fills and drains
+/* Threads that find something to do, and the slowest stage's step. */
+static size_t at_once(const rnnp_stacked *stack, size_t layers, double *slowest)
+{
+    size_t stages = 0;
+    *slowest = 0;
+    for (size_t l = 0; l < layers; l++) {
+        double ns[2];
+        stages += stages_of(&stack[l], ns);
+        if (ns[0] > *slowest) *slowest = ns[0]; /* a product takes no longer than the steps */
+    }
+    return smaller(rnnp_recurrent_threads(&stack->call), stages);
+}
+
+/* A wavefront takes as long as its threads need for all work, but not less than the slowest stage, and fills and drains
  * by half a chunk for each thread but one. Products of few rows and weights that change cores cost it something. */
 static const double SMALL_TASKS = 1.08;
 
 static double wavefront_ns(const rnnp_stacked *stack, size_t layers)
 {
-    const size_t chunk = rnnp_wavefront_chunk(stack, layers, 0), width = at_once(stack, layers);
-    double largest = 0;
-    for (size_t l = 0; l < layers; l++) {
-        const double step = rnnp_recurrent_step_ns(stack[l].layer, stack[l].call.batch);
-        if (step > largest) largest = step;
-    }
+    const size_t chunk = rnnp_wavefront_chunk(stack, layers, 0);
+    double slowest;
+    const size_t width = at_once(stack, layers, &slowest);
     const double fair = stack_step_ns(stack, layers) / (double)width;
-    const double idle = (double)((width - 1) * chunk) / 2 * largest;
-    return (fair > largest ? fair : largest) * SMALL_TASKS * (double)stack->call.steps + idle;
+    const double idle = (double)((width - 1) * chunk) / 2 * slowest;
+    return (fair > slowest ? fair : slowest) * SMALL_TASKS * (double)stack->call.steps + idle;
 }
 
 rnnp_stack_schedule rnnp_stack_fastest(const rnnp_stacked *stack, size_t layers)
 {
-    const double alone = stack_step_ns(stack, layers) * (double)stack->call.steps;
+    const size_t threads = rnnp_recurrent_threads(&stack->call);
     double in_turn = 0;
-    if (layers < 2 || at_once(stack, layers) < 2) return RNNP_SCHEDULE_LAYERS;
+    rnnp_groups groups;
+    if (layers < 2 || threads < 2) return RNNP_SCHEDULE_LAYERS;
     /* who comes late is not waited for: a try costs less than elsewhere */
-    if (alone < rnnp_recurrent_worth_ns(stack->layer, &stack->call) / 2) return RNNP_SCHEDULE_LAYERS;
+    if (stack_step_ns(stack, layers) * (double)stack->call.steps <
+        rnnp_recurrent_worth_ns(stack->layer, &stack->call) / 2)
+        return RNNP_SCHEDULE_LAYERS;
     if (rnnp_team_is_crowded(stack->call.team)) return RNNP_SCHEDULE_WAVEFRONT;
     for (size_t l = 0; l < layers; l++) in_turn += rnnp_recurrent_forward_ns(stack[l].layer, &stack[l].call);
     /* a barrier waits for those who wake, a wavefront works on: that costs it half as much */
-    if (!rnnp_team_is_awake(stack->call.team)) in_turn += machine(stack)->wake_ns / 2;
-    return wavefront_ns(stack, layers) < in_turn ? RNNP_SCHEDULE_WAVEFRONT : RNNP_SCHEDULE_LAYERS;
+    const double in_groups = rnnp_groups_of(stack, layers, threads, 0, &groups) ? groups.ns : in_turn;
+    const double waking = rnnp_team_is_awake(stack->call.team) ? 0 : machine(stack)->wake_ns / 2;
+    if (wavefront_ns(stack, layers) < (in_groups < in_turn ? in_groups : in_turn) + waking)
+        return RNNP_SCHEDULE_WAVEFRONT;
+    return in_groups < in_turn ? RNNP_SCHEDULE_GROUPS : RNNP_SCHEDULE_LAYERS;
 }
 
 /* ---- The stack ---- */
 
-static void add_stage(wave *w, const rnnp_loop *loop, int is_product)
-{
-    stage *s = &w->stage[w->stages];
-    const stage *below = w->stages > 0 ? s - 1 : NULL;
-    s->loop = loop;
-    s->is_product = is_product;
-    s->time = below ? below->time + (below->is_product ? PRODUCT_TIME : STEPS_TIME) : 0;
-    atomic_init(&s->taken, 0);
-    atomic_init(&s->done, 0);
-    w->stages++;
-}
-
 static void forward_wavefront(const rnnp_stacked *stack, size_t layers, size_t task)
 {
-    wave w;
-    w.stages = 0;
-    w.steps = stack->call.steps;
-    w.chunk = rnnp_wavefront_chunk(stack, layers, task);
-    w.chunks = (w.steps + w.chunk - 1) / w.chunk;
-    w.threads = at_once(stack, layers);
+    shared_wave w;
+    w.threads = at_once(stack, layers, &(double){0});
     w.team = stack->call.team;
     atomic_init(&w.workers, 0);
     w.begun = rnnp_clock();
     rnnp_event_init(&w.progress);
-    for (size_t l = 0; l < layers; l++) {
-        rnnp_loop_begin(&w.loop[l], stack[l].layer, &stack[l].call, 1);
-        rnnp_loop_begin_direction(&w.loop[l], 0);
-        if (w.loop[l].w->chunk > 0) add_stage(&w, &w.loop[l], 1);
-        add_stage(&w, &w.loop[l], 0);
-    }
+    rnnp_wave_begin(&w.tasks, stack, layers, rnnp_wavefront_chunk(stack, layers, task));
     rnnp_team_offer(w.team, run_tasks, &w);
-    for (size_t l = 0; l < layers; l++) rnnp_loop_end_direction(&w.loop[l]);
+    for (size_t l = 0; l < layers; l++) rnnp_loop_end_direction(&w.tasks.loop[l]);
 }
 
 void rnnp_stack_forward(const rnnp_stacked *stack, size_t layers, const rnnp_stack_choice *choice)
 {
     rnnp_stack_schedule schedule = choice->schedule;
+    rnnp_groups groups;
     if (schedule == RNNP_SCHEDULE_FASTEST) schedule = rnnp_stack_fastest(stack, layers);
     if (schedule == RNNP_SCHEDULE_WAVEFRONT) {
         forward_wavefront(stack, layers, choice->task);
+    } else if (schedule == RNNP_SCHEDULE_GROUPS &&
+               rnnp_groups_of(stack, layers, rnnp_recurrent_threads(&stack->call), choice->task, &groups)) {
+        rnnp_groups_forward(stack, layers, &groups);
     } else {
         for (size_t l = 0; l < layers; l++) rnnp_recurrent_forward(stack[l].layer, &stack[l].call);
     }

@@ -16,15 +16,18 @@ typedef struct rnnp_stacked {
 
 /* How threads share a stack. Bits do not depend on it. */
 typedef enum rnnp_stack_schedule {
-    RNNP_SCHEDULE_FASTEST,  /* what is estimated to take less time */
-    RNNP_SCHEDULE_LAYERS,   /* one layer after the other, as rnnp_recurrent_forward() runs them */
-    RNNP_SCHEDULE_WAVEFRONT /* several layers at once, each some steps behind the one below */
+    RNNP_SCHEDULE_FASTEST,   /* what is estimated to take less time */
+    RNNP_SCHEDULE_LAYERS,    /* one layer after the other, as rnnp_recurrent_forward() runs them */
+    RNNP_SCHEDULE_WAVEFRONT, /* several layers at once, each some steps behind the one below; a thread for each task */
+    RNNP_SCHEDULE_GROUPS     /* the same in lockstep, with a group of threads for each layer; of no fewer threads than
+                              * layers, else as LAYERS */
 } rnnp_stack_schedule;
 
 /* What a tuner may decide: speed changes, bits do not. Fields that are 0 leave it to the library. */
 typedef struct rnnp_stack_choice {
     rnnp_stack_schedule schedule;
-    size_t task; /* steps of one task of a wavefront, as far as there is room for their input products */
+    size_t task; /* steps of one task of a wavefront, or that a group is behind the one below, as far as there is room
+                  * for their input products */
 } rnnp_stack_choice;
 
 /*

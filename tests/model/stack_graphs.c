@@ -123,7 +123,7 @@ TEST(test_graphs)
             memset(want, 0, sizeof want);
             run_graph(plan_one, g, skipped, want, stacks);
             assert_int_equal(stacks[0], 0);
-            for (int schedule = RNNP_SCHEDULE_LAYERS; schedule <= RNNP_SCHEDULE_WAVEFRONT; schedule++) {
+            for (int schedule = RNNP_SCHEDULE_LAYERS; schedule <= RNNP_SCHEDULE_GROUPS; schedule++) {
                 memset(got, 0, sizeof got);
                 plan_three->schedule = schedule;
                 run_graph(plan_three, g, skipped, got, stacks);

@@ -185,7 +185,7 @@ static result run_stack(rnnp_context *context, const stack *s, rnnp_stack_schedu
 /* The stack on this context against one thread, layer by layer. */
 static void check_stack(rnnp_context *context, const stack *s, const result *want)
 {
-    for (int schedule = RNNP_SCHEDULE_FASTEST; schedule <= RNNP_SCHEDULE_WAVEFRONT; schedule++) {
+    for (int schedule = RNNP_SCHEDULE_FASTEST; schedule <= RNNP_SCHEDULE_GROUPS; schedule++) {
         DROPPED(free_result) result got = run_stack(context, s, (rnnp_stack_schedule)schedule);
 
         assert_true(got.stacked >= (s->layers < 6 ? s->layers : 2));
@@ -281,7 +281,7 @@ TEST(test_wide_and_deep)
 }
 
 /* Parallel loops in two executions by two threads of three LSTMs, for each schedule. */
-static void count_loops(size_t hidden, size_t loops[3])
+static void count_loops(size_t hidden, size_t loops[4])
 {
     pool p = {0};
     OWNED(context) context = pooled_context(2, &p);
@@ -298,7 +298,7 @@ static void count_loops(size_t hidden, size_t loops[3])
     OWNED_NEW(plan, plan, model, &options);
     FREED float *x = numbers(s.steps * INPUT, 3, 1.0f);
     const rnnp_tensor in = tensor3(x, (int64_t)s.steps, 1, INPUT);
-    for (int schedule = RNNP_SCHEDULE_FASTEST; schedule <= RNNP_SCHEDULE_WAVEFRONT; schedule++) {
+    for (int schedule = RNNP_SCHEDULE_FASTEST; schedule <= RNNP_SCHEDULE_GROUPS; schedule++) {
         p.loops = 0;
         result r = execute(plan, (rnnp_stack_schedule)schedule, &in, 1);
         free_result(&r);
@@ -310,7 +310,7 @@ static void count_loops(size_t hidden, size_t loops[3])
  * ones make a wavefront, and the smallest stack is not worth it. */
 TEST(test_choice)
 {
-    size_t loops[3];
+    size_t loops[4];
 
     count_loops(16, loops);
     assert_int_equal(loops[RNNP_SCHEDULE_WAVEFRONT], 2);
