@@ -5,6 +5,7 @@
 #include "recurrent.h"
 
 #include "lockstep.h"
+#include "memory.h"
 #include "pieces.h"
 
 /* What meeting between two steps costs two threads, in barriers, and what each more adds: every thread reads a line of
@@ -53,11 +54,20 @@ static double work_ns(const rnnp_recurrent *layer, size_t batch)
     return step_flops(layer, batch) / (REACHED * machine(layer)->flops_per_ns);
 }
 
+/* Weights that a step reads: x's are read once for many steps where they are a product of their own. */
+static size_t weights_of_step(const rnnp_recurrent *layer, size_t batch)
+{
+    enum { SOME_STEPS = 64 };
+    rnnp_recurrent_memory w;
+    rnnp_recurrent_plan_memory(layer, SOME_STEPS, batch, 1, &w);
+    return layer->gates * layer->hidden * (layer->hidden + (w.chunk ? layer->input / w.chunk : layer->input));
+}
+
 double rnnp_recurrent_step_ns(const rnnp_recurrent *layer, size_t batch)
 {
-    const size_t weights = layer->gates * layer->hidden * (layer->hidden + layer->input),
-                 bytes = weights * rnnp_format_bytes(layer->format);
-    const double read = (double)bytes / machine(layer)->bytes_per_ns[rnnp_home_of(layer->select, bytes)],
+    const size_t each = rnnp_format_bytes(layer->format), step = weights_of_step(layer, batch) * each,
+                 all = layer->gates * layer->hidden * (layer->hidden + layer->input) * each;
+    const double read = (double)step / machine(layer)->bytes_per_ns[rnnp_home_of(layer->select, all)],
                  work = work_ns(layer, batch);
     return (work > read ? work : read) * (double)directions(layer);
 }
