@@ -14,6 +14,7 @@
 typedef struct gradients {
     const float *dy;
     float *dx, *dw, *dr, *dbw, *dbr;
+    int begun; /* dw and dr hold the sums of some segments */
 } gradients;
 
 /* ---- The recurrence ---- */
@@ -108,9 +109,9 @@ static void turn(const rnnp_bptt_run *run, const float *dz, size_t ldz, size_t g
         }
 }
 
-/* dw [gates * hidden][width], from gate `first` on, += dzt x; x [rows][width]. */
+/* dw [gates * hidden][width], from gate `first` on, += dzt x, or = where nothing has begun; x [rows][width]. */
 static void add_product(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, size_t first, size_t gates,
-                        const float *x, size_t width, float *dw)
+                        const float *x, size_t width, float *dw, int begun)
 {
     const rnnp_bptt *net = &run->net;
     const size_t H = net->layer.hidden;
@@ -119,20 +120,25 @@ static void add_product(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, si
     const rnnp_unpacked from = rnnp_unpacked_f32(x, width, s->rows, 0, 1, width);
     rnnp_panels_pack(&net->gemm->traits.panels, &from, packed, 0, 1);
     rnnp_bptt_product(net->gemm, gates * H, width, s->rows, run->work + net->work.dzt + first * H * s->rows, s->rows,
-                      packed, to, width, to, width);
+                      packed, begun ? to : NULL, width, to, width);
 }
 
-/* db [gates * hidden] += the sums of dzt's rows */
-static void add_sums(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, float *db)
+/* Sums of dzt's rows, from gate `first` on; db [gates * hidden] += those of all gates. Biases of x and of h have the
+ * same gradient but for n's (GRU, reset after). */
+static void sum_rows(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, size_t first, float *db)
 {
     const rnnp_bptt *net = &run->net;
-    const size_t n = net->gates * net->layer.hidden;
+    const size_t H = net->layer.hidden, n = net->gates * H, row = first * H;
     float *sums = run->work + net->work.sums;
-    const rnnp_row_args args = {
-        .x = run->work + net->work.dzt, .y = sums, .rows = n, .cols = s->rows, .ldx = s->rows, .ldy = 1};
+    const rnnp_row_args args = {.x = run->work + net->work.dzt + row * s->rows,
+                                .y = sums + row,
+                                .rows = n - row,
+                                .cols = s->rows,
+                                .ldx = s->rows,
+                                .ldy = 1};
 
     if (!db) return;
-    net->layer.select->op[RNNP_OP_reduce_sum_f32]->fn.reduce_sum_f32(&args);
+    if (row < n) net->layer.select->op[RNNP_OP_reduce_sum_f32]->fn.reduce_sum_f32(&args);
     rnnp_bptt_each(run, RNNP_OP_add_f32, db, db, sums, n);
 }
 
@@ -151,7 +157,7 @@ static void add_dx(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, float *
     if (!in_place) rnnp_bptt_copy_rows(run, s, dx, rows, 1);
 }
 
-static void segment_back(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, const gradients *g)
+static void segment_back(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, gradients *g)
 {
     const rnnp_bptt *net = &run->net;
     const rnnp_bptt_work *w = &net->work;
@@ -167,17 +173,18 @@ static void segment_back(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, c
     for (size_t step = s->end; step-- > s->first;) step_back(run, s, step, g->dy);
     for (size_t i = 0; i < net->parts; i++)
         turn(run, s->z[i], net->ldz[i], net->part[i].of.gates, s->rows, net->part[i].of.first_gate);
-    if (g->dr) add_product(run, s, 0, first_gates, h, H, g->dr);
+    if (g->dr) add_product(run, s, 0, first_gates, h, H, g->dr, g->begun);
     if (g->dr && net->parts > 1)
-        add_product(run, s, first_gates, net->gates - first_gates, run->work + w->rhs, H, g->dr);
-    add_sums(run, s, g->dbr);
+        add_product(run, s, first_gates, net->gates - first_gates, run->work + w->rhs, H, g->dr, g->begun);
+    sum_rows(run, s, 0, g->dbr);
     if (rnnp_bptt_has_zx(net)) { /* from here on n's input part */
         turn(run, s->z[1], net->ldz[1], 1, s->rows, net->gates - 1);
         rnnp_bptt_zx_to_n(net, s);
     }
-    if (g->dw) add_product(run, s, 0, net->gates, x, net->layer.input, g->dw);
-    add_sums(run, s, g->dbw);
+    if (g->dw) add_product(run, s, 0, net->gates, x, net->layer.input, g->dw, g->begun);
+    sum_rows(run, s, rnnp_bptt_has_zx(net) ? net->gates - 1 : net->gates, g->dbw);
     if (g->dx) add_dx(run, s, g->dx);
+    g->begun = 1;
 }
 
 /* ---- The whole ---- */
@@ -211,22 +218,21 @@ static void direction_back(const rnnp_bptt_run *run)
 
         if (s.rows > 0) segment_back(run, &s, &g);
     }
+    if (!g.begun && g.dw) memset(g.dw, 0, GH * net->layer.input * sizeof *g.dw);
+    if (!g.begun && g.dr) memset(g.dr, 0, GH * H * sizeof *g.dr);
     rnnp_bptt_give_state(run, dh, 0, call->d_inputs[RNNP_IN_H0].data);
     if (net->layer.has_c) rnnp_bptt_give_state(run, dc, 0, call->d_inputs[RNNP_IN_C0].data);
     if (peepholes && call->d_inputs[RNNP_IN_P].data)
         memcpy((float *)call->d_inputs[RNNP_IN_P].data + d * peepholes * H, dp, peepholes * H * sizeof *dp);
 }
 
-/* Gradients that segments add to begin with zeros; dx also for steps past a row's length. */
-static void clear(const rnnp_gradient_call *call)
+/* Gradients of biases, which segments add to, and of x past a row's length begin with zeros. */
+static void clear(const rnnp_bptt_run *run)
 {
-    static const size_t inputs[] = {RNNP_IN_X, RNNP_IN_W, RNNP_IN_R, RNNP_IN_B};
+    const rnnp_tensor *dx = &run->call->d_inputs[RNNP_IN_X], *db = &run->call->d_inputs[RNNP_IN_B];
 
-    for (size_t i = 0; i < sizeof inputs / sizeof inputs[0]; i++) {
-        const rnnp_tensor *d = &call->d_inputs[inputs[i]];
-
-        if (d->data) memset(d->data, 0, rnnp_tensor_elements(d) * sizeof(float));
-    }
+    if (run->io.lengths && dx->data) memset(dx->data, 0, rnnp_tensor_elements(dx) * sizeof(float));
+    if (db->data) memset(db->data, 0, rnnp_tensor_elements(db) * sizeof(float));
 }
 
 rnnp_status rnnp_bptt_backward(const rnnp_gradient_call *call)
@@ -235,7 +241,7 @@ rnnp_status rnnp_bptt_backward(const rnnp_gradient_call *call)
     const rnnp_status status = rnnp_bptt_begin(call, &run);
 
     if (status != RNNP_OK) return status;
-    clear(call);
+    clear(&run);
     for (size_t d = 0; d < rnnp_directions(run.net.layer.direction); d++) {
         rnnp_bptt_begin_direction(&run, d);
         direction_back(&run);
