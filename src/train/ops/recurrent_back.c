@@ -26,6 +26,10 @@ static void add_dy(const rnnp_bptt_run *run, size_t step, size_t rows, const flo
     const size_t H = run->net.layer.hidden;
     const float *from = dy + rnnp_bptt_time(run, step) * io->y_step + run->d * io->y_dir;
 
+    if (rnnp_bptt_h_in_place(run)) {
+        rnnp_bptt_each(run, RNNP_OP_add_f32, dh, dh, from, rows * H);
+        return;
+    }
     for (size_t r = 0; r < rows; r++)
         rnnp_bptt_each(run, RNNP_OP_add_f32, dh + r * H, dh + r * H, from + run->order[r] * io->y_row, H);
 }
@@ -64,7 +68,7 @@ static void step_back(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, size
                               .ldz = net->ldz[0],
                               .zx = net->ldz[1] ? s->z[1] + row * net->ldz[1] : NULL,
                               .ldzx = net->ldz[1],
-                              .h = run->work + w->hs + row * H,
+                              .h = s->h + row * H,
                               .ldh = H,
                               .state = {{c, H}},
                               .state_prev = {{has_c ? c - state : NULL, H}},
@@ -157,15 +161,15 @@ static void add_dx(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, float *
     if (!in_place) rnnp_bptt_copy_rows(run, s, dx, rows, 1);
 }
 
-static void segment_back(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, gradients *g)
+static void segment_back(const rnnp_bptt_run *run, rnnp_bptt_segment *s, gradients *g)
 {
     const rnnp_bptt *net = &run->net;
     const rnnp_bptt_work *w = &net->work;
     const size_t H = net->layer.hidden, first_gates = net->part[0].of.gates;
-    const float *h = run->work + (run->mask ? w->hs_masked : w->hs);
-
     const float *x = rnnp_bptt_x(run, s);
-    rnnp_bptt_gather_h(run, s);
+
+    s->h = rnnp_bptt_h(run, s);
+    const float *h = run->mask ? run->work + w->hs_masked : s->h;
     if (net->recompute)
         rnnp_bptt_again(run, s, x);
     else if (net->parts > 1)
@@ -214,7 +218,7 @@ static void direction_back(const rnnp_bptt_run *run)
     if (net->layer.has_c) rnnp_bptt_take_state(run, call->d_outputs[RNNP_OUT_C].data, 1, dc);
     memset(dp, 0, peepholes * H * sizeof *dp);
     for (size_t i = rnnp_bptt_segments(net); i-- > 0;) {
-        const rnnp_bptt_segment s = rnnp_bptt_segment_at(run, i * net->segment);
+        rnnp_bptt_segment s = rnnp_bptt_segment_at(run, i * net->segment);
 
         if (s.rows > 0) segment_back(run, &s, &g);
     }
