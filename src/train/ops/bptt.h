@@ -46,9 +46,9 @@ typedef struct rnnp_bptt_work {
     size_t x;                            /* [rows][input] */
     size_t hs, hs_masked, rhs, us;       /* [rows][hidden]: h_prev, r h_prev, z gate */
     size_t dh, dh_prev, dc, du, drh, dp; /* [batch][hidden]; dp [3][hidden] */
-    size_t dzt;                          /* [gates * hidden][rows], gates in the order of ONNX */
-    size_t sums;                         /* [gates * hidden] */
-    size_t packed;                       /* x or h as the right side of a product */
+    size_t dzt;                          /* [hidden][rows], one gate of dz */
+    size_t sums;                         /* [hidden] */
+    size_t packed_x, packed_h;           /* the right sides of products */
     size_t dx;                           /* [rows][input] */
     size_t floats;
 } rnnp_bptt_work;

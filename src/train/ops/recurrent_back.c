@@ -94,56 +94,79 @@ static void step_back(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, size
 
 /* ---- Weights and x, a segment at a time ---- */
 
-/* Gates of dz, [rows][panel][gates_of_z][lane], to rows [gate][unit] of dzt, from gate `first` on. */
-static void turn(const rnnp_bptt_run *run, const float *dz, size_t ldz, size_t gates_of_z, size_t rows, size_t first)
+/* The rows of a segment as the right side of products. */
+static const float *pack(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, const float *x, size_t width,
+                         size_t section)
 {
-    const size_t H = run->net.layer.hidden;
-    const rnnp_variant *transpose = run->net.layer.select->op[RNNP_OP_transpose_f32];
+    const rnnp_unpacked from = rnnp_unpacked_f32(x, width, s->rows, 0, 1, width);
+    float *packed = run->work + section;
 
-    for (size_t u = 0; u < H; u += RNNP_TRAIN_LANES)
-        for (size_t g = 0; g < gates_of_z; g++) {
-            const rnnp_move_args args = {.x = dz + u * gates_of_z + g * RNNP_TRAIN_LANES,
-                                         .ldx = ldz,
-                                         .rows = rows,
-                                         .cols = H - u < RNNP_TRAIN_LANES ? H - u : RNNP_TRAIN_LANES,
-                                         .ldy = rows,
-                                         .y = run->work + run->net.work.dzt + ((first + g) * H + u) * rows};
-
-            transpose->fn.transpose_f32(&args);
-        }
+    rnnp_panels_pack(&run->net.gemm->traits.panels, &from, packed, 0, 1);
+    return packed;
 }
 
-/* dw [gates * hidden][width], from gate `first` on, += dzt x, or = where nothing has begun; x [rows][width]. */
-static void add_product(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, size_t first, size_t gates,
-                        const float *x, size_t width, float *dw, int begun)
+/* One gate of dz, [rows][panel][gates_of_z][lane] from it on, to rows [unit] of dzt; their sums, too. */
+static void turn(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, const float *dz, size_t ldz, size_t gates_of_z)
+{
+    const size_t H = run->net.layer.hidden;
+    const rnnp_selection *select = run->net.layer.select;
+    float *dzt = run->work + run->net.work.dzt;
+    const rnnp_row_args sums = {
+        .x = dzt, .y = run->work + run->net.work.sums, .rows = H, .cols = s->rows, .ldx = s->rows, .ldy = 1};
+
+    for (size_t u = 0; u < H; u += RNNP_TRAIN_LANES) {
+        const rnnp_move_args args = {.x = dz + u * gates_of_z,
+                                     .ldx = ldz,
+                                     .rows = s->rows,
+                                     .cols = H - u < RNNP_TRAIN_LANES ? H - u : RNNP_TRAIN_LANES,
+                                     .ldy = s->rows,
+                                     .y = dzt + u * s->rows};
+
+        select->op[RNNP_OP_transpose_f32]->fn.transpose_f32(&args);
+    }
+    select->op[RNNP_OP_reduce_sum_f32]->fn.reduce_sum_f32(&sums);
+}
+
+/* dw [hidden][width] of one gate += dzt times packed rows, or = where nothing has begun; db += the sums. */
+static void add_gate(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, const float *packed, size_t width, float *dw,
+                     float *db, int begun)
 {
     const rnnp_bptt *net = &run->net;
     const size_t H = net->layer.hidden;
-    float *packed = run->work + net->work.packed, *to = dw + first * H * width;
 
-    const rnnp_unpacked from = rnnp_unpacked_f32(x, width, s->rows, 0, 1, width);
-    rnnp_panels_pack(&net->gemm->traits.panels, &from, packed, 0, 1);
-    rnnp_bptt_product(net->gemm, gates * H, width, s->rows, run->work + net->work.dzt + first * H * s->rows, s->rows,
-                      packed, begun ? to : NULL, width, to, width);
+    if (dw)
+        rnnp_bptt_product(net->gemm, H, width, s->rows, run->work + net->work.dzt, s->rows, packed, begun ? dw : NULL,
+                          width, dw, width);
+    if (db) rnnp_bptt_each(run, RNNP_OP_add_f32, db, db, run->work + net->work.sums, H);
 }
 
-/* Sums of dzt's rows, from gate `first` on; db [gates * hidden] += those of all gates. Biases of x and of h have the
- * same gradient but for n's (GRU, reset after). */
-static void sum_rows(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, size_t first, float *db)
+static float *of_gate(float *gradient, size_t gate, size_t elements)
+{
+    return gradient ? gradient + gate * elements : NULL;
+}
+
+/* Gate by gate, so that what is turned stays near for both products. */
+static void add_weights(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, const float *x, const gradients *g)
 {
     const rnnp_bptt *net = &run->net;
-    const size_t H = net->layer.hidden, n = net->gates * H, row = first * H;
-    float *sums = run->work + net->work.sums;
-    const rnnp_row_args args = {.x = run->work + net->work.dzt + row * s->rows,
-                                .y = sums + row,
-                                .rows = n - row,
-                                .cols = s->rows,
-                                .ldx = s->rows,
-                                .ldy = 1};
+    const rnnp_bptt_work *w = &net->work;
+    const size_t H = net->layer.hidden, I = net->layer.input;
+    const float *px = g->dw ? pack(run, s, x, I, w->packed_x) : NULL, *ph = NULL;
 
-    if (!db) return;
-    if (row < n) net->layer.select->op[RNNP_OP_reduce_sum_f32]->fn.reduce_sum_f32(&args);
-    rnnp_bptt_each(run, RNNP_OP_add_f32, db, db, sums, n);
+    for (size_t i = 0; i < net->parts; i++) {
+        const size_t gates = net->part[i].of.gates, first = net->part[i].of.first_gate;
+        const float *h = i > 0 ? run->work + w->rhs : run->mask ? run->work + w->hs_masked : s->h;
+
+        if (g->dr) ph = pack(run, s, h, H, w->packed_h);
+        for (size_t k = 0; k < gates; k++) {
+            const size_t gate = first + k;
+
+            turn(run, s, s->z[i] + k * RNNP_TRAIN_LANES, net->ldz[i], gates);
+            add_gate(run, s, ph, H, of_gate(g->dr, gate, H * H), of_gate(g->dbr, gate, H), g->begun);
+            if (rnnp_bptt_has_zx(net) && gate + 1 == net->gates) turn(run, s, s->z[1], net->ldz[1], 1);
+            add_gate(run, s, px, I, of_gate(g->dw, gate, H * I), of_gate(g->dbw, gate, H), g->begun);
+        }
+    }
 }
 
 /* dx += dz W; a second direction adds to the first. */
@@ -164,29 +187,16 @@ static void add_dx(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, float *
 static void segment_back(const rnnp_bptt_run *run, rnnp_bptt_segment *s, gradients *g)
 {
     const rnnp_bptt *net = &run->net;
-    const rnnp_bptt_work *w = &net->work;
-    const size_t H = net->layer.hidden, first_gates = net->part[0].of.gates;
     const float *x = rnnp_bptt_x(run, s);
 
     s->h = rnnp_bptt_h(run, s);
-    const float *h = run->mask ? run->work + w->hs_masked : s->h;
     if (net->recompute)
         rnnp_bptt_again(run, s, x);
     else if (net->parts > 1)
         rnnp_bptt_reset_rows(run, s);
     for (size_t step = s->end; step-- > s->first;) step_back(run, s, step, g->dy);
-    for (size_t i = 0; i < net->parts; i++)
-        turn(run, s->z[i], net->ldz[i], net->part[i].of.gates, s->rows, net->part[i].of.first_gate);
-    if (g->dr) add_product(run, s, 0, first_gates, h, H, g->dr, g->begun);
-    if (g->dr && net->parts > 1)
-        add_product(run, s, first_gates, net->gates - first_gates, run->work + w->rhs, H, g->dr, g->begun);
-    sum_rows(run, s, 0, g->dbr);
-    if (rnnp_bptt_has_zx(net)) { /* from here on n's input part */
-        turn(run, s->z[1], net->ldz[1], 1, s->rows, net->gates - 1);
-        rnnp_bptt_zx_to_n(net, s);
-    }
-    if (g->dw) add_product(run, s, 0, net->gates, x, net->layer.input, g->dw, g->begun);
-    sum_rows(run, s, rnnp_bptt_has_zx(net) ? net->gates - 1 : net->gates, g->dbw);
+    add_weights(run, s, x, g);
+    if (rnnp_bptt_has_zx(net)) rnnp_bptt_zx_to_n(net, s);
     if (g->dx) add_dx(run, s, g->dx);
     g->begun = 1;
 }
