@@ -6,13 +6,8 @@
 
 #include <stdio.h>
 
-/* Panels of twice the columns, whose tiles are half as high, read the left side half as often. On AVX-512 they are 2 to
- * 24 % faster (6x64 for 12x32, rows 4 to 3200, k 64 to 512; 2 % slower with 8 rows and k from 256 on), if the last one
- * is more than half full. A tile of fewer than six rows would read its weights too often for that; so would any, if
- * they come from beyond L2 (up to 20 % slower). */
-static const rnnp_variant *wider(const rnnp_variant *usual, size_t n)
+const rnnp_variant *rnnp_product_wider(const rnnp_variant *usual, size_t n, size_t least_rows)
 {
-    enum { LEAST_ROWS = 6 };
     const rnnp_variant_list *list = rnnp_rows_of(usual->isa);
     const size_t columns = 2 * usual->traits.panels.lanes;
 
@@ -22,17 +17,22 @@ static const rnnp_variant *wider(const rnnp_variant *usual, size_t n)
         const rnnp_traits *t = &row->traits;
 
         if (row->op == RNNP_OP_gemm && t->panels.format == usual->traits.panels.format && t->panels.lanes == columns &&
-            t->mr >= LEAST_ROWS && t->home == usual->traits.home && !(row->needs & ~usual->needs))
+            t->mr >= least_rows && t->home == usual->traits.home && !(row->needs & ~usual->needs))
             return row;
     }
     return usual;
 }
 
+/* On AVX-512 wider panels are 2 to 24 % faster (6x64 for 12x32, rows 4 to 3200, k 64 to 512; 2 % slower with 8 rows and
+ * k from 256 on). A tile of fewer than six rows would read its weights too often for that; so would any, if they come
+ * from beyond L2 (up to 20 % slower). */
 const rnnp_variant *rnnp_product_kernel(const rnnp_selection *select, rnnp_format format, size_t n, size_t k)
 {
+    enum { LEAST_ROWS = 6 };
     const rnnp_variant *usual = rnnp_select_for(select, RNNP_OP_gemm, format, n * k);
 
-    return format == RNNP_FORMAT_f32 && usual->traits.home == RNNP_HOME_L2 ? wider(usual, n) : usual;
+    return format == RNNP_FORMAT_f32 && usual->traits.home == RNNP_HOME_L2 ? rnnp_product_wider(usual, n, LEAST_ROWS)
+                                                                           : usual;
 }
 
 size_t rnnp_product_bytes(const rnnp_variant *kernel, size_t n, size_t k, size_t matrices)
