@@ -128,9 +128,8 @@ void rnnp_select_isa(rnnp_isa isa, rnnp_selection *selection)
     select_from(&(choice){lists, UINT64_MAX, isas[isa].rank}, selection);
 }
 
-const rnnp_variant *rnnp_select_wider(const rnnp_variant *usual, size_t n)
+const rnnp_variant *rnnp_select_wider(const rnnp_variant *usual, size_t n, size_t least_rows)
 {
-    enum { LEAST_ROWS = 6 };
     const rnnp_variant_list *list = rnnp_rows_of(usual->isa);
     const size_t lanes = 2 * usual->traits.panels.lanes;
 
@@ -140,7 +139,7 @@ const rnnp_variant *rnnp_select_wider(const rnnp_variant *usual, size_t n)
         const rnnp_traits *t = &row->traits;
 
         if (row->op == usual->op && t->panels.format == RNNP_FORMAT_f32 &&
-            t->panels.format == usual->traits.panels.format && t->panels.lanes == lanes && t->mr >= LEAST_ROWS &&
+            t->panels.format == usual->traits.panels.format && t->panels.lanes == lanes && t->mr >= least_rows &&
             t->home == RNNP_HOME_L2 && !(row->needs & ~usual->needs))
             return row;
     }

@@ -92,8 +92,8 @@ static void turn_tile(float *to, size_t ld, const float *from, size_t stride)
     }
 }
 
-/* `lanes` units of a gate for some k, of which `count` are there: whole tiles where a stride is 1, the rest element by
- * element. */
+/* `lanes` units of a gate for some k, of which `count` are there: whole tiles where k run along memory, rows where units
+ * do, the rest element by element. */
 static void pack_block(float *to, size_t ld, const float *from, size_t count, size_t lanes, size_t depth,
                        size_t unit_stride, size_t k_stride)
 {
@@ -103,10 +103,9 @@ static void pack_block(float *to, size_t ld, const float *from, size_t count, si
         for (; done < whole; done += TILE)
             for (size_t k = 0; k < K_LINE; k += TILE)
                 turn_tile(to + k * ld + done, ld, from + done * unit_stride + k, unit_stride);
-    } else if (unit_stride == 1) {
-        for (; done < whole; done += TILE)
-            for (size_t k = 0; k < depth; k++)
-                memcpy(to + k * ld + done, from + k * k_stride + done, TILE * sizeof *to);
+    } else if (unit_stride == 1 && count) {
+        for (size_t k = 0; k < depth; k++) memcpy(to + k * ld, from + k * k_stride, count * sizeof *to);
+        done = count;
     }
     for (size_t k = 0; k < depth && done < lanes; k++)
         for (size_t lane = done; lane < lanes; lane++)

@@ -45,7 +45,8 @@ static const rnnp_variant *by_home(const rnnp_recurrent *layer, rnnp_op op)
     const rnnp_panels *panels = &layer->select->at[layer->format][RNNP_HOME_L2][op]->traits.panels;
     const size_t columns = rnnp_panels_count(panels, layer->hidden) * rnnp_panels_columns(panels);
     return rnnp_select_wider(
-        rnnp_select_for(layer->select, op, layer->format, columns * (layer->input + layer->hidden)), layer->hidden);
+        rnnp_select_for(layer->select, op, layer->format, columns * (layer->input + layer->hidden)), layer->hidden,
+        RNNP_WIDE_ROWS);
 }
 
 rnnp_op rnnp_recurrent_op(const rnnp_recurrent *layer, size_t part)

@@ -10,7 +10,7 @@
 
 const rnnp_variant *rnnp_product_kernel(const rnnp_selection *select, rnnp_format format, size_t n, size_t k)
 {
-    return rnnp_select_wider(rnnp_select_for(select, RNNP_OP_gemm, format, n * k), n);
+    return rnnp_select_wider(rnnp_select_for(select, RNNP_OP_gemm, format, n * k), n, RNNP_WIDE_ROWS);
 }
 
 size_t rnnp_product_bytes(const rnnp_variant *kernel, size_t n, size_t k, size_t matrices)

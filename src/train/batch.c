@@ -43,7 +43,7 @@ static rnnp_status check_elements(const rnnp_trainer *t, const char *name, const
     const float *x = tensor->data;
     char place[96];
     if (n && !tensor->data) return rnnp_fail(t->context, RNNP_ERR_ARG, "input %s has no data", name);
-    const size_t at = tensor->dtype == RNNP_DTYPE_F32 ? rnnp_first_not_finite(x, n) : n;
+    const size_t at = tensor->dtype == RNNP_DTYPE_F32 ? rnnp_train_first_not_finite(&t->context->selection, x, n) : n;
     if (at == n) return RNNP_OK;
     say_place(tensor, axis, at, place, sizeof place);
     return rnnp_fail(t->context, RNNP_ERR_ARG, "input %.80s: %s is %g", name, place, (double)x[at]);
@@ -119,7 +119,7 @@ static rnnp_status check_items(rnnp_pass *pass, size_t items_rank)
         .target_dtype = target->dtype,
         .weight = weights ? weights->data : NULL,
     };
-    const size_t bad = rnnp_loss_check(&pass->loss, &items);
+    const size_t bad = rnnp_loss_check(&pass->loss, &items, &t->context->selection);
     rnnp_tensor shape = rnnp_meta_tensor(&pass->output, NULL);
     char words[128], place[96];
     shape.rank = items_rank;

@@ -10,6 +10,13 @@ enum { CHUNK = 256 }; /* floats of a buffer between two kernels */
 
 /* ---- Targets and weights ---- */
 
+size_t rnnp_train_first_not_finite(const rnnp_selection *select, const float *x, size_t n)
+{
+    float sum = 0;
+    if (n) select->op[RNNP_OP_reduce_sum_f32]->fn.reduce_sum_f32(&(rnnp_row_args){x, &sum, 1, n, n, 1});
+    return isfinite(sum) ? n : rnnp_first_not_finite(x, n);
+}
+
 static int64_t class_of(const rnnp_loss_items *items, size_t i)
 {
     return items->target_dtype == RNNP_DTYPE_I64 ? ((const int64_t *)items->target)[i]
@@ -72,11 +79,14 @@ static int target_is_good(const rnnp_loss_spec *spec, const rnnp_loss_items *ite
     return !bad && (spec->kind != RNNP_LOSS_CROSS || fabs(sum - 1) <= 1e-3);
 }
 
-size_t rnnp_loss_check(const rnnp_loss_spec *spec, const rnnp_loss_items *items)
+size_t rnnp_loss_check(const rnnp_loss_spec *spec, const rnnp_loss_items *items, const rnnp_selection *select)
 {
+    const size_t n = items->n * spec->k; /* numbers of a target where it has some */
+    const int good = spec->kind == RNNP_LOSS_MSE && rnnp_train_first_not_finite(select, items->target, n) == n;
+    if (good && !items->weight) return items->n;
     for (size_t i = 0; i < items->n; i++) {
         const float w = items->weight ? items->weight[i] : 1;
-        if (!(w >= 0 && isfinite(w)) || (w > 0 && !target_is_good(spec, items, i))) return i;
+        if (!(w >= 0 && isfinite(w)) || (w > 0 && !good && !target_is_good(spec, items, i))) return i;
     }
     return items->n;
 }

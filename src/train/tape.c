@@ -166,36 +166,36 @@ static void scatter_outputs(const rnnp_tape_run *run)
 
 /* ---- Loss ---- */
 
-/* The slice's part of a tensor that has rows where the output has them. */
-static const void *gather_like(const rnnp_tape_run *run, const rnnp_tensor *tensor, size_t offset)
-{
-    const rnnp_trainer *t = run->pass->trainer;
-    const size_t axis = (size_t)t->rows.axis[t->model->outputs[t->options.output].value];
-    rnnp_meta meta = {.dtype = tensor->dtype, .rank = tensor->rank};
-    memcpy(meta.dim, tensor->shape, tensor->rank * sizeof *tensor->shape);
-    meta.dim[axis] = (int64_t)run->tape->rows;
-    copy_rows(run->memory + offset, tensor->data, &meta, axis, run->pass->rows, run->first, 0);
-    return run->memory + offset;
-}
-
+/* Block by block of what lies together in the batch, so that its targets stay where they are and what the loss reads is
+ * still near for its gradient. */
 static void run_loss(const rnnp_tape_run *run, double *loss)
 {
     const rnnp_pass *pass = run->pass;
     const rnnp_trainer *t = pass->trainer;
     const rnnp_meta *meta = &run->tape->meta[t->loss_value];
     const rnnp_tensor *target = pass->batch->target, *weights = pass->batch->weights;
-    const rnnp_loss_items items = {
-        .n = pass->loss.k ? rnnp_meta_elements(meta) / pass->loss.k : 0,
-        .y = value_of(run, t->loss_value),
-        .target = gather_like(run, target, run->tape->target),
-        .target_dtype = target->dtype,
-        .weight = weights ? gather_like(run, weights, run->tape->weights) : NULL,
-    };
+    const rnnp_selection *select = &t->context->selection;
+    const size_t axis = (size_t)t->rows.axis[t->model->outputs[t->options.output].value], k = pass->loss.k;
+    const size_t bytes = rnnp_dtype_bytes(target->dtype) * (t->options.loss == RNNP_LOSS_SPARSE ? 1 : k);
+    const int back = pass->backward && run->tape->needed[t->loss_value];
+    float *dy = back ? gradient_of(run, t->loss_value) : NULL;
+    size_t blocks = 1;
     double weight = 0;
-    rnnp_loss_add(&pass->loss, &items, &t->context->selection, loss, &weight);
-    if (pass->backward && run->tape->needed[t->loss_value])
-        rnnp_loss_back(&pass->loss, &items, &t->context->selection, (float)(1.0 / pass->weight),
-                       gradient_of(run, t->loss_value));
+    for (size_t d = 0; d < axis; d++) blocks *= (size_t)meta->dim[d];
+    const size_t of_row = blocks && k ? rnnp_meta_elements(meta) / blocks / run->tape->rows / k : 0; /* items */
+    if (of_row == 0) return;
+    rnnp_loss_items items = {.n = of_row * run->tape->rows,
+                             .y = value_of(run, t->loss_value),
+                             .target = (const char *)target->data + of_row * run->first * bytes,
+                             .target_dtype = target->dtype,
+                             .weight = weights ? (const float *)weights->data + of_row * run->first : NULL};
+    for (size_t b = 0; b < blocks; b++) {
+        rnnp_loss_add(&pass->loss, &items, select, loss, &weight);
+        if (back) rnnp_loss_back(&pass->loss, &items, select, (float)(1.0 / pass->weight), dy + b * items.n * k);
+        items.y += items.n * k;
+        items.target = (const char *)items.target + of_row * pass->rows * bytes;
+        if (weights) items.weight += of_row * pass->rows;
+    }
 }
 
 /* ---- Backward ---- */

@@ -116,12 +116,9 @@ static void list_spans(rnnp_tape_layout *l)
 {
     const rnnp_model *model = l->model;
     rnnp_tape *tape = l->tape;
-    const rnnp_meta *loss = &l->inf.meta[l->trainer->loss_value];
-    const size_t n = tape->n_calls, items = rnnp_add_bytes(rnnp_meta_bytes(loss), rnnp_meta_bytes(loss));
+    const size_t n = tape->n_calls;
     for (size_t i = 0; i < model->n_inputs; i++) span_value(l, model->inputs[i], 0);
     for (size_t c = 0; c < n; c++) span_forward(l, &tape->calls[c], c);
-    span(l, items, n, n, &tape->target); /* up to 8 bytes per item of a target, 4 per one of the output's */
-    span(l, rnnp_meta_bytes(loss), n, n, &tape->weights);
     if (tape->needed[l->trainer->loss_value]) span_gradient(l, l->trainer->loss_value, n);
     for (size_t c = n; c-- > 0;) span_backward(l, &tape->calls[c], 2 * n - c);
     for (size_t v = 0; v < model->n_values; v++) tape->needed[v] &= l->written[tape->root[v]];
@@ -146,7 +143,7 @@ static rnnp_status place(rnnp_tape_layout *l)
 static rnnp_status make_room(rnnp_tape_layout *l, struct rnnp_block **scratch)
 {
     const rnnp_context *context = l->trainer->context;
-    size_t n = 2 * l->model->n_values + 2;
+    size_t n = 2 * l->model->n_values;
     for (size_t c = 0; c < l->tape->n_calls; c++) n += 3 + l->tape->calls[c].shape.node->n_inputs;
     l->spans = rnnp_arena_calloc(context, scratch, n, sizeof *l->spans);
     l->place = rnnp_arena_calloc(context, scratch, n, sizeof *l->place);

@@ -105,8 +105,7 @@ typedef struct rnnp_tape {
     size_t *offset, *d_offset; /* [n_values], of roots */
     rnnp_tape_call *calls;
     size_t n_calls;
-    size_t target, weights; /* offsets of the slice's */
-    size_t slots;           /* offset of tensors for one call: inputs, outputs, gradients by both */
+    size_t slots; /* offset of tensors for one call: inputs, outputs, gradients by both */
     size_t slots_in, slots_out;
     size_t bytes; /* of a slice's memory */
     size_t prepared_bytes;

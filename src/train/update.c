@@ -24,7 +24,10 @@ static double add_lanes(double *lane)
 static double sum_squares(const float *x, size_t n)
 {
     double lane[LANES] = {0};
-    for (size_t i = 0; i < n; i++) lane[i % LANES] += (double)x[i] * (double)x[i];
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (size_t l = 0; l < LANES; l++) lane[l] += (double)x[i + l] * (double)x[i + l];
+    for (; i < n; i++) lane[i % LANES] += (double)x[i] * (double)x[i];
     return add_lanes(lane);
 }
 

@@ -7,6 +7,8 @@
 #include "tests/isas.h"
 #include "tests/model/build.h"
 
+#include <float.h>
+
 enum { MOST = 700 * 8 }; /* numbers of a case; more items and classes than a chunk has */
 
 typedef struct loss_case {
@@ -135,7 +137,7 @@ static void check_case(const loss_case *c, const rnnp_selection *select)
     const float scale = 0.37f;
 
     make(c, &a);
-    assert_int_equal(rnnp_loss_check(&a.spec, &a.items), c->n);
+    assert_int_equal(rnnp_loss_check(&a.spec, &a.items, select), c->n);
     for (size_t i = 0; i < c->n; i++) {
         expected_weight += item_weight(&a, i);
         expected += item_weight(&a, i) * item_loss(&a, i, row_of(&a, i, y));
@@ -254,8 +256,8 @@ TEST(test_masks)
         }
         unmasked = all;
         unmasked.weight = NULL;
-        assert_int_equal(rnnp_loss_check(&spec, &all), 3);
-        assert_int_equal(rnnp_loss_check(&spec, &unmasked), 1);
+        assert_int_equal(rnnp_loss_check(&spec, &all, select), 3);
+        assert_int_equal(rnnp_loss_check(&spec, &unmasked, select), 1);
         rnnp_loss_add(&spec, &all, select, &l, &w);
         assert_true(isfinite(l) && l > 0 && w == 3);
         rnnp_loss_back(&spec, &all, select, 1, dy);
@@ -266,6 +268,9 @@ TEST(test_masks)
 
 TEST(test_bad_targets)
 {
+    OWNED(context) context = capped_context(NULL, NULL, 1);
+    const rnnp_selection *select = &context->selection;
+    const float large_sum[] = {FLT_MAX, FLT_MAX};
     const float bad_weight[][2] = {{1, -1}, {1, NAN}, {1, INFINITY}};
     const struct {
         rnnp_loss kind;
@@ -285,11 +290,14 @@ TEST(test_bad_targets)
     const void *classes[] = {class, negative, large};
     char text[128];
 
+    assert_int_equal(rnnp_loss_check(&(rnnp_loss_spec){RNNP_LOSS_MSE, 0, NULL, 2},
+                                     &(rnnp_loss_items){1, NULL, large_sum, RNNP_DTYPE_F32, NULL}, select),
+                     1);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         const rnnp_loss_spec spec = {bad[i].kind, 0, NULL, bad[i].k};
         const rnnp_loss_items items = {2, bad[i].t, bad[i].t, RNNP_DTYPE_F32, NULL};
 
-        assert_int_equal(rnnp_loss_check(&spec, &items), 1);
+        assert_int_equal(rnnp_loss_check(&spec, &items, select), 1);
         rnnp_loss_describe(&spec, &items, 1, text, sizeof text);
         assert_non_null(strstr(text, bad[i].words));
     }
@@ -298,10 +306,10 @@ TEST(test_bad_targets)
         const rnnp_loss_items items = {2, NULL, classes[i], i == 2 ? RNNP_DTYPE_I64 : RNNP_DTYPE_I32, NULL};
         const rnnp_loss_items weighted = {2, NULL, (const int32_t[]){0, 1}, RNNP_DTYPE_I32, bad_weight[i]};
 
-        assert_int_equal(rnnp_loss_check(&spec, &items), 1);
+        assert_int_equal(rnnp_loss_check(&spec, &items, select), 1);
         rnnp_loss_describe(&spec, &items, 1, text, sizeof text);
         assert_non_null(strstr(text, "is not in [0, 5)"));
-        assert_int_equal(rnnp_loss_check(&spec, &weighted), 1);
+        assert_int_equal(rnnp_loss_check(&spec, &weighted, select), 1);
         rnnp_loss_describe(&spec, &weighted, 1, text, sizeof text);
         assert_non_null(strstr(text, "is not a finite number >= 0"));
     }

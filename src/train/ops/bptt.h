@@ -46,9 +46,9 @@ typedef struct rnnp_bptt_work {
     size_t x;                            /* [rows][input] */
     size_t hs, hs_masked, rhs, us;       /* [rows][hidden]: h_prev, r h_prev, z gate */
     size_t dh, dh_prev, dc, du, drh, dp; /* [batch][hidden]; dp [3][hidden] */
-    size_t dzt;                          /* [gates * hidden][rows], gates in the order of ONNX */
-    size_t sums;                         /* [gates * hidden] */
-    size_t packed;                       /* x or h as the right side of a product */
+    size_t dzt;                          /* [hidden][rows], one gate of dz */
+    size_t sums;                         /* [hidden] */
+    size_t packed_x, packed_h;           /* the right sides of products */
     size_t dx;                           /* [rows][input] */
     size_t floats;
 } rnnp_bptt_work;
@@ -86,8 +86,9 @@ typedef struct rnnp_bptt_run {
 /* Steps [first, end) and their rows. */
 typedef struct rnnp_bptt_segment {
     size_t first, end, rows;
-    float *z[2]; /* [rows][ldz] */
-    float *c;    /* LSTM: [steps of it + 1][batch][hidden] */
+    float *z[2];    /* [rows][ldz] */
+    float *c;       /* LSTM: [steps of it + 1][batch][hidden] */
+    const float *h; /* backward: [rows][hidden], h_prev */
 } rnnp_bptt_segment;
 
 /* ---- recurrent_run.c ---- */
@@ -113,16 +114,20 @@ static inline size_t rnnp_bptt_active(const rnnp_bptt_run *run, size_t step)
 {
     return run->at[step + 1] - run->at[step];
 }
+static inline int rnnp_bptt_forwards(const rnnp_bptt_run *run)
+{
+    return run->d == 0 && run->net.layer.direction != RNNP_DIRECTION_REVERSE;
+}
 static inline size_t rnnp_bptt_time(const rnnp_bptt_run *run, size_t step)
 {
-    return run->d == 1 || run->net.layer.direction == RNNP_DIRECTION_REVERSE ? run->net.steps - 1 - step : step;
+    return rnnp_bptt_forwards(run) ? step : run->net.steps - 1 - step;
 }
 /* Whether x and dx have the rows of segments as we want them: forwards, all of them, one behind the other. */
 static inline int rnnp_bptt_x_in_place(const rnnp_bptt_run *run)
 {
     const size_t width = run->net.layer.input;
-    return !run->io.lengths && run->d == 0 && run->net.layer.direction != RNNP_DIRECTION_REVERSE &&
-           run->io.x_row == width && run->io.x_step == run->net.batch * width;
+    return !run->io.lengths && rnnp_bptt_forwards(run) && run->io.x_row == width &&
+           run->io.x_step == run->net.batch * width;
 }
 
 /* c = c0 + a b, no rows are none. */
@@ -132,6 +137,12 @@ static inline void rnnp_bptt_product(const rnnp_variant *gemm, size_t m, size_t 
     const rnnp_gemm_args args = {
         .m = m, .n = n, .k = k, .a = a, .lda = lda, .b = b, .c0 = c0, .ldc0 = ldc0, .c = c, .ldc = ldc};
     if (m > 0) gemm->fn.gemm(&args);
+}
+
+/* Whether a step's h lies in y as we want it: all rows, one behind the other in the order of the batch. */
+static inline int rnnp_bptt_h_in_place(const rnnp_bptt_run *run)
+{
+    return !run->io.lengths && run->y_row == run->net.layer.hidden;
 }
 
 /* y = a op b for add_f32 and mul_f32; y may be a or b. */
@@ -156,9 +167,9 @@ rnnp_status rnnp_bptt_forward(const rnnp_gradient_call *call);
 void rnnp_bptt_again(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, const float *x);
 /* r h_prev of a segment (GRU, reset before), from z. */
 void rnnp_bptt_reset_rows(const rnnp_bptt_run *run, const rnnp_bptt_segment *s);
-/* A segment's rows of x, gathered where they do not lie together, and those of h_prev (also masked). */
+/* A segment's rows of x and of h_prev, gathered where they do not lie together; those of h_prev masked, too. */
 const float *rnnp_bptt_x(const rnnp_bptt_run *run, const rnnp_bptt_segment *s);
-void rnnp_bptt_gather_h(const rnnp_bptt_run *run, const rnnp_bptt_segment *s);
+const float *rnnp_bptt_h(const rnnp_bptt_run *run, const rnnp_bptt_segment *s);
 /* n's input part takes the place of its recurrent part in z (GRU, reset after). */
 void rnnp_bptt_zx_to_n(const rnnp_bptt *net, const rnnp_bptt_segment *s);
 

@@ -14,6 +14,7 @@
 typedef struct gradients {
     const float *dy;
     float *dx, *dw, *dr, *dbw, *dbr;
+    int begun; /* dw and dr hold the sums of some segments */
 } gradients;
 
 /* ---- The recurrence ---- */
@@ -25,6 +26,10 @@ static void add_dy(const rnnp_bptt_run *run, size_t step, size_t rows, const flo
     const size_t H = run->net.layer.hidden;
     const float *from = dy + rnnp_bptt_time(run, step) * io->y_step + run->d * io->y_dir;
 
+    if (rnnp_bptt_h_in_place(run)) {
+        rnnp_bptt_each(run, RNNP_OP_add_f32, dh, dh, from, rows * H);
+        return;
+    }
     for (size_t r = 0; r < rows; r++)
         rnnp_bptt_each(run, RNNP_OP_add_f32, dh + r * H, dh + r * H, from + run->order[r] * io->y_row, H);
 }
@@ -63,7 +68,7 @@ static void step_back(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, size
                               .ldz = net->ldz[0],
                               .zx = net->ldz[1] ? s->z[1] + row * net->ldz[1] : NULL,
                               .ldzx = net->ldz[1],
-                              .h = run->work + w->hs + row * H,
+                              .h = s->h + row * H,
                               .ldh = H,
                               .state = {{c, H}},
                               .state_prev = {{has_c ? c - state : NULL, H}},
@@ -89,51 +94,79 @@ static void step_back(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, size
 
 /* ---- Weights and x, a segment at a time ---- */
 
-/* Gates of dz, [rows][panel][gates_of_z][lane], to rows [gate][unit] of dzt, from gate `first` on. */
-static void turn(const rnnp_bptt_run *run, const float *dz, size_t ldz, size_t gates_of_z, size_t rows, size_t first)
+/* The rows of a segment as the right side of products. */
+static const float *pack(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, const float *x, size_t width,
+                         size_t section)
 {
-    const size_t H = run->net.layer.hidden;
-    const rnnp_variant *transpose = run->net.layer.select->op[RNNP_OP_transpose_f32];
+    const rnnp_unpacked from = rnnp_unpacked_f32(x, width, s->rows, 0, 1, width);
+    float *packed = run->work + section;
 
-    for (size_t u = 0; u < H; u += RNNP_TRAIN_LANES)
-        for (size_t g = 0; g < gates_of_z; g++) {
-            const rnnp_move_args args = {.x = dz + u * gates_of_z + g * RNNP_TRAIN_LANES,
-                                         .ldx = ldz,
-                                         .rows = rows,
-                                         .cols = H - u < RNNP_TRAIN_LANES ? H - u : RNNP_TRAIN_LANES,
-                                         .ldy = rows,
-                                         .y = run->work + run->net.work.dzt + ((first + g) * H + u) * rows};
-
-            transpose->fn.transpose_f32(&args);
-        }
+    rnnp_panels_pack(&run->net.gemm->traits.panels, &from, packed, 0, 1);
+    return packed;
 }
 
-/* dw [gates * hidden][width], from gate `first` on, += dzt x; x [rows][width]. */
-static void add_product(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, size_t first, size_t gates,
-                        const float *x, size_t width, float *dw)
+/* One gate of dz, [rows][panel][gates_of_z][lane] from it on, to rows [unit] of dzt; their sums, too. */
+static void turn(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, const float *dz, size_t ldz, size_t gates_of_z)
+{
+    const size_t H = run->net.layer.hidden;
+    const rnnp_selection *select = run->net.layer.select;
+    float *dzt = run->work + run->net.work.dzt;
+    const rnnp_row_args sums = {
+        .x = dzt, .y = run->work + run->net.work.sums, .rows = H, .cols = s->rows, .ldx = s->rows, .ldy = 1};
+
+    for (size_t u = 0; u < H; u += RNNP_TRAIN_LANES) {
+        const rnnp_move_args args = {.x = dz + u * gates_of_z,
+                                     .ldx = ldz,
+                                     .rows = s->rows,
+                                     .cols = H - u < RNNP_TRAIN_LANES ? H - u : RNNP_TRAIN_LANES,
+                                     .ldy = s->rows,
+                                     .y = dzt + u * s->rows};
+
+        select->op[RNNP_OP_transpose_f32]->fn.transpose_f32(&args);
+    }
+    select->op[RNNP_OP_reduce_sum_f32]->fn.reduce_sum_f32(&sums);
+}
+
+/* dw [hidden][width] of one gate += dzt times packed rows, or = where nothing has begun; db += the sums. */
+static void add_gate(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, const float *packed, size_t width, float *dw,
+                     float *db, int begun)
 {
     const rnnp_bptt *net = &run->net;
     const size_t H = net->layer.hidden;
-    float *packed = run->work + net->work.packed, *to = dw + first * H * width;
 
-    const rnnp_unpacked from = rnnp_unpacked_f32(x, width, s->rows, 0, 1, width);
-    rnnp_panels_pack(&net->gemm->traits.panels, &from, packed, 0, 1);
-    rnnp_bptt_product(net->gemm, gates * H, width, s->rows, run->work + net->work.dzt + first * H * s->rows, s->rows,
-                      packed, to, width, to, width);
+    if (dw)
+        rnnp_bptt_product(net->gemm, H, width, s->rows, run->work + net->work.dzt, s->rows, packed, begun ? dw : NULL,
+                          width, dw, width);
+    if (db) rnnp_bptt_each(run, RNNP_OP_add_f32, db, db, run->work + net->work.sums, H);
 }
 
-/* db [gates * hidden] += the sums of dzt's rows */
-static void add_sums(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, float *db)
+static float *of_gate(float *gradient, size_t gate, size_t elements)
+{
+    return gradient ? gradient + gate * elements : NULL;
+}
+
+/* Gate by gate, so that what is turned stays near for both products. */
+static void add_weights(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, const float *x, const gradients *g)
 {
     const rnnp_bptt *net = &run->net;
-    const size_t n = net->gates * net->layer.hidden;
-    float *sums = run->work + net->work.sums;
-    const rnnp_row_args args = {
-        .x = run->work + net->work.dzt, .y = sums, .rows = n, .cols = s->rows, .ldx = s->rows, .ldy = 1};
+    const rnnp_bptt_work *w = &net->work;
+    const size_t H = net->layer.hidden, I = net->layer.input;
+    const float *px = g->dw ? pack(run, s, x, I, w->packed_x) : NULL, *ph = NULL;
 
-    if (!db) return;
-    net->layer.select->op[RNNP_OP_reduce_sum_f32]->fn.reduce_sum_f32(&args);
-    rnnp_bptt_each(run, RNNP_OP_add_f32, db, db, sums, n);
+    for (size_t i = 0; i < net->parts; i++) {
+        const size_t gates = net->part[i].of.gates, first = net->part[i].of.first_gate;
+        const float *h = i > 0 ? run->work + w->rhs : run->mask ? run->work + w->hs_masked : s->h;
+
+        if (g->dr) ph = pack(run, s, h, H, w->packed_h);
+        for (size_t k = 0; k < gates; k++) {
+            const size_t gate = first + k;
+
+            turn(run, s, s->z[i] + k * RNNP_TRAIN_LANES, net->ldz[i], gates);
+            add_gate(run, s, ph, H, of_gate(g->dr, gate, H * H), of_gate(g->dbr, gate, H), g->begun);
+            if (rnnp_bptt_has_zx(net) && gate + 1 == net->gates) turn(run, s, s->z[1], net->ldz[1], 1);
+            add_gate(run, s, px, I, of_gate(g->dw, gate, H * I), of_gate(g->dbw, gate, H), g->begun);
+        }
+    }
 }
 
 /* dx += dz W; a second direction adds to the first. */
@@ -151,33 +184,21 @@ static void add_dx(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, float *
     if (!in_place) rnnp_bptt_copy_rows(run, s, dx, rows, 1);
 }
 
-static void segment_back(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, const gradients *g)
+static void segment_back(const rnnp_bptt_run *run, rnnp_bptt_segment *s, gradients *g)
 {
     const rnnp_bptt *net = &run->net;
-    const rnnp_bptt_work *w = &net->work;
-    const size_t H = net->layer.hidden, first_gates = net->part[0].of.gates;
-    const float *h = run->work + (run->mask ? w->hs_masked : w->hs);
-
     const float *x = rnnp_bptt_x(run, s);
-    rnnp_bptt_gather_h(run, s);
+
+    s->h = rnnp_bptt_h(run, s);
     if (net->recompute)
         rnnp_bptt_again(run, s, x);
     else if (net->parts > 1)
         rnnp_bptt_reset_rows(run, s);
     for (size_t step = s->end; step-- > s->first;) step_back(run, s, step, g->dy);
-    for (size_t i = 0; i < net->parts; i++)
-        turn(run, s->z[i], net->ldz[i], net->part[i].of.gates, s->rows, net->part[i].of.first_gate);
-    if (g->dr) add_product(run, s, 0, first_gates, h, H, g->dr);
-    if (g->dr && net->parts > 1)
-        add_product(run, s, first_gates, net->gates - first_gates, run->work + w->rhs, H, g->dr);
-    add_sums(run, s, g->dbr);
-    if (rnnp_bptt_has_zx(net)) { /* from here on n's input part */
-        turn(run, s->z[1], net->ldz[1], 1, s->rows, net->gates - 1);
-        rnnp_bptt_zx_to_n(net, s);
-    }
-    if (g->dw) add_product(run, s, 0, net->gates, x, net->layer.input, g->dw);
-    add_sums(run, s, g->dbw);
+    add_weights(run, s, x, g);
+    if (rnnp_bptt_has_zx(net)) rnnp_bptt_zx_to_n(net, s);
     if (g->dx) add_dx(run, s, g->dx);
+    g->begun = 1;
 }
 
 /* ---- The whole ---- */
@@ -207,26 +228,25 @@ static void direction_back(const rnnp_bptt_run *run)
     if (net->layer.has_c) rnnp_bptt_take_state(run, call->d_outputs[RNNP_OUT_C].data, 1, dc);
     memset(dp, 0, peepholes * H * sizeof *dp);
     for (size_t i = rnnp_bptt_segments(net); i-- > 0;) {
-        const rnnp_bptt_segment s = rnnp_bptt_segment_at(run, i * net->segment);
+        rnnp_bptt_segment s = rnnp_bptt_segment_at(run, i * net->segment);
 
         if (s.rows > 0) segment_back(run, &s, &g);
     }
+    if (!g.begun && g.dw) memset(g.dw, 0, GH * net->layer.input * sizeof *g.dw);
+    if (!g.begun && g.dr) memset(g.dr, 0, GH * H * sizeof *g.dr);
     rnnp_bptt_give_state(run, dh, 0, call->d_inputs[RNNP_IN_H0].data);
     if (net->layer.has_c) rnnp_bptt_give_state(run, dc, 0, call->d_inputs[RNNP_IN_C0].data);
     if (peepholes && call->d_inputs[RNNP_IN_P].data)
         memcpy((float *)call->d_inputs[RNNP_IN_P].data + d * peepholes * H, dp, peepholes * H * sizeof *dp);
 }
 
-/* Gradients that segments add to begin with zeros; dx also for steps past a row's length. */
-static void clear(const rnnp_gradient_call *call)
+/* Gradients of biases, which segments add to, and of x past a row's length begin with zeros. */
+static void clear(const rnnp_bptt_run *run)
 {
-    static const size_t inputs[] = {RNNP_IN_X, RNNP_IN_W, RNNP_IN_R, RNNP_IN_B};
+    const rnnp_tensor *dx = &run->call->d_inputs[RNNP_IN_X], *db = &run->call->d_inputs[RNNP_IN_B];
 
-    for (size_t i = 0; i < sizeof inputs / sizeof inputs[0]; i++) {
-        const rnnp_tensor *d = &call->d_inputs[inputs[i]];
-
-        if (d->data) memset(d->data, 0, rnnp_tensor_elements(d) * sizeof(float));
-    }
+    if (run->io.lengths && dx->data) memset(dx->data, 0, rnnp_tensor_elements(dx) * sizeof(float));
+    if (db->data) memset(db->data, 0, rnnp_tensor_elements(db) * sizeof(float));
 }
 
 rnnp_status rnnp_bptt_backward(const rnnp_gradient_call *call)
@@ -235,7 +255,7 @@ rnnp_status rnnp_bptt_backward(const rnnp_gradient_call *call)
     const rnnp_status status = rnnp_bptt_begin(call, &run);
 
     if (status != RNNP_OK) return status;
-    clear(call);
+    clear(&run);
     for (size_t d = 0; d < rnnp_directions(run.net.layer.direction); d++) {
         rnnp_bptt_begin_direction(&run, d);
         direction_back(&run);

@@ -18,10 +18,13 @@ const float *rnnp_bptt_x(const rnnp_bptt_run *run, const rnnp_bptt_segment *s)
     return x;
 }
 
-void rnnp_bptt_gather_h(const rnnp_bptt_run *run, const rnnp_bptt_segment *s)
+const float *rnnp_bptt_h(const rnnp_bptt_run *run, const rnnp_bptt_segment *s)
 {
     const rnnp_bptt *net = &run->net;
     const size_t H = net->layer.hidden;
+    if (s->first > 0 && !run->mask && rnnp_bptt_h_in_place(run) && rnnp_bptt_forwards(run) &&
+        run->y_step == net->batch * H)
+        return run->y + (s->first - 1) * run->y_step;
     float *h0 = run->work + net->work.h, *to = run->work + net->work.hs, *masked = run->work + net->work.hs_masked;
     rnnp_bptt_take_state(run, run->io.h0, 0, h0);
     for (size_t step = s->first; step < s->end; step++) {
@@ -33,6 +36,7 @@ void rnnp_bptt_gather_h(const rnnp_bptt_run *run, const rnnp_bptt_segment *s)
         to += rows * H;
         masked += rows * H;
     }
+    return run->work + net->work.hs;
 }
 
 /* One gate of all panels from rows of one kind to rows of another; a step is from panel to panel. */
@@ -119,7 +123,7 @@ void rnnp_bptt_reset_rows(const rnnp_bptt_run *run, const rnnp_bptt_segment *s)
     const rnnp_bptt_work *w = &run->net.work;
     const size_t H = run->net.layer.hidden;
     float *rhs = run->work + w->rhs;
-    gates(run, s, 0, 0, s->rows, (states){.h = run->work + w->hs, .state = run->work + w->us, .y = rhs});
+    gates(run, s, 0, 0, s->rows, (states){.h = s->h, .state = run->work + w->us, .y = rhs});
     for (size_t step = s->first; run->mask && step < s->end; step++) {
         const size_t rows = rnnp_bptt_active(run, step);
         if (rows > 0) rnnp_bptt_each(run, RNNP_OP_mul_f32, rhs, rhs, run->mask, rows * H);
@@ -132,7 +136,7 @@ void rnnp_bptt_again(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, const
     const rnnp_bptt *net = &run->net;
     const size_t state = net->batch * net->layer.hidden;
     project(run, s, x);
-    recur(run, s, 0, 0, s->rows, run->work + (run->mask ? net->work.hs_masked : net->work.hs));
+    recur(run, s, 0, 0, s->rows, run->mask ? run->work + net->work.hs_masked : s->h);
     if (net->parts > 1) {
         rnnp_bptt_reset_rows(run, s);
         recur(run, s, 1, 0, s->rows, run->work + net->work.rhs);
@@ -171,24 +175,28 @@ static void scatter(const rnnp_bptt_run *run, size_t step, const float *h)
     }
 }
 
-static void forward_segment(const rnnp_bptt_run *run, const rnnp_bptt_segment *s)
+/* Steps of a segment from h on; returns the last h. */
+static const float *forward_segment(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, const float *h)
 {
     const rnnp_bptt *net = &run->net;
     const size_t state = net->batch * net->layer.hidden;
-    const int has_c = net->layer.has_c;
-    float *h = run->work + net->work.h, *rh = run->work + net->work.rh;
+    const int has_c = net->layer.has_c, in_place = rnnp_bptt_h_in_place(run);
+    float *rh = run->work + net->work.rh;
     project(run, s, rnnp_bptt_x(run, s));
     for (size_t step = s->first; step < s->end; step++) {
         const size_t row = run->at[step] - run->at[s->first], rows = rnnp_bptt_active(run, step);
         float *c = has_c ? s->c + (step - s->first + 1) * state : NULL;
+        float *y = in_place ? run->y + rnnp_bptt_time(run, step) * run->y_step : run->work + net->work.h;
         if (has_c) memcpy(c, c - state, state * sizeof *c);
         for (size_t i = 0; i < net->parts; i++) {
             recur(run, s, i, row, rows, masked(run, i ? rh : h, rows));
             gates(run, s, i, row, rows,
-                  (states){.h = h, .state = has_c ? c : run->work + net->work.u, .y = i + 1 < net->parts ? rh : h});
+                  (states){.h = h, .state = has_c ? c : run->work + net->work.u, .y = i + 1 < net->parts ? rh : y});
         }
-        scatter(run, step, h);
+        h = y;
+        if (!in_place) scatter(run, step, h);
     }
+    return h;
 }
 
 static void forward_direction(const rnnp_bptt_run *run)
@@ -196,14 +204,15 @@ static void forward_direction(const rnnp_bptt_run *run)
     const rnnp_bptt *net = &run->net;
     const size_t state = net->batch * net->layer.hidden;
     const int has_c = net->layer.has_c;
-    float *h = run->work + net->work.h, *c = rnnp_bptt_segment_at(run, 0).c;
-    rnnp_bptt_take_state(run, run->io.h0, 0, h);
+    float *h0 = run->work + net->work.h, *c = rnnp_bptt_segment_at(run, 0).c;
+    const float *h = h0;
+    rnnp_bptt_take_state(run, run->io.h0, 0, h0);
     if (has_c) rnnp_bptt_take_state(run, run->io.c0, 0, c);
     for (size_t first = 0; first < net->steps; first += net->segment) {
         const rnnp_bptt_segment s = rnnp_bptt_segment_at(run, first);
         if (has_c && net->recompute)
             memcpy(run->kept + net->kept.c + first / net->segment * state, s.c, state * sizeof *c);
-        forward_segment(run, &s);
+        h = forward_segment(run, &s, h);
         c = has_c ? s.c + (s.end - first) * state : NULL;
         if (has_c && net->recompute) { /* the next segment has the same memory */
             memcpy(s.c, c, state * sizeof *c);

@@ -46,7 +46,7 @@ static void plan_kept(rnnp_bptt *net)
 static void plan_work(rnnp_bptt *net)
 {
     const size_t H = net->layer.hidden, I = net->layer.input, B = net->batch, rows = net->segment * B;
-    const size_t widest = I > H ? I : H;
+    const rnnp_panels *panels = &net->gemm->traits.panels;
     rnnp_bptt_work *w = &net->work;
     size_t *const states[] = {&w->mask, &w->h, &w->masked, &w->u, &w->rh, &w->dh, &w->dh_prev, &w->dc, &w->du, &w->drh};
     const size_t reset_rows = net->parts > 1 ? rows : 0;
@@ -63,9 +63,10 @@ static void plan_work(rnnp_bptt *net)
     w->x = take(&w->floats, rows, I);
     w->dx = take(&w->floats, rows, I);
     w->dp = take(&w->floats, net->layer.traits->peepholes, H);
-    w->dzt = take(&w->floats, rows, net->gates * H);
-    w->sums = take(&w->floats, net->gates, H);
-    w->packed = take(&w->floats, 1, rnnp_panels_bytes(&net->gemm->traits.panels, widest, rows) / sizeof(float));
+    w->dzt = take(&w->floats, rows, H);
+    w->sums = take(&w->floats, 1, H);
+    w->packed_x = take(&w->floats, 1, rnnp_panels_bytes(panels, I, rows) / sizeof(float));
+    w->packed_h = take(&w->floats, 1, rnnp_panels_bytes(panels, H, rows) / sizeof(float));
 }
 
 void rnnp_bptt_plan(const rnnp_gradient_shape *shape, rnnp_bptt *net)
