@@ -147,7 +147,8 @@ void rnnp_panels_pack_rows(const rnnp_panels *p, const rnnp_unpacked *from, size
     const size_t header = rnnp_format_header(p->format);
     const size_t lanes = p->lanes, per_slice = p->gates / p->slices, ld = per_slice * lanes;
     const size_t step = by_rows ? K_ROWS : K_LINE, all = rnnp_panels_count(p, from->units);
-    const size_t first_panel = all * part / parts, panels = all * (part + 1) / parts - first_panel;
+    const size_t first_panel = part * (all / parts) + (part < all % parts ? part : all % parts); /* as rnnp_share() */
+    const size_t panels = all / parts + (part < all % parts);
     const size_t bytes = rnnp_format_bytes(p->format);
     const size_t blocks = from->depth == 0 && header ? 1 : (from->depth + step - 1) / step; /* at least the header */
     const size_t slice_bytes = (round_up(depth, p->k_group) * bytes + header) * ld;

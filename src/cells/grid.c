@@ -16,7 +16,7 @@
 
 static size_t ceiling(size_t a, size_t b) { return (a + b - 1) / b; }
 
-size_t rnnp_least_rows(size_t tile) { return tile < 6 ? 2 : (tile + 2) / 3; }
+static size_t least_rows(size_t tile) { return tile < 6 ? 2 : (tile + 2) / 3; }
 
 static size_t panel_time(size_t rows, size_t tile) { return 2 * rows + ceiling(rows, tile) + 2; }
 
@@ -29,7 +29,7 @@ static size_t largest_panels(const rnnp_area *area, size_t unit, size_t parts)
 
 static size_t largest_time(const rnnp_area *area, const rnnp_grid *grid)
 {
-    const size_t some = ceiling(area->rows, grid->rows), least = rnnp_least_rows(area->tile),
+    const size_t some = ceiling(area->rows, grid->rows), least = least_rows(area->tile),
                  rows = some > least ? some : least;
     const int splits_lines = grid->unit < area->line && grid->panels > 1;
 
@@ -62,7 +62,7 @@ rnnp_grid rnnp_grid_of(const rnnp_area *area, size_t n)
                 best = grid;
                 least = time;
             }
-            if (ceiling(area->rows, rows) <= rnnp_least_rows(area->tile)) break;
+            if (ceiling(area->rows, rows) <= least_rows(area->tile)) break;
         }
         if (unit == 1) return best;
     }

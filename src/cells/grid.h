@@ -23,9 +23,6 @@ typedef struct rnnp_rectangle {
     size_t row, rows, panel, panels;
 } rnnp_rectangle;
 
-/* Rows of a share that take as long as fewer do, where a tile has up to `tile`. */
-size_t rnnp_least_rows(size_t tile);
-
 /* Rows of results have `lanes` floats of each panel, one after the other. */
 rnnp_area rnnp_area_of(size_t panels, size_t lanes, size_t rows, const rnnp_traits *kernel);
 

@@ -48,13 +48,14 @@ static double divide(member *m, size_t layers, size_t threads)
 
 /* Each chunk has a barrier more than its steps, for its input product, and the stack fills and drains by one chunk for
  * each layer but one: (steps / chunk + layers - 1) (1 + chunk parts) phases are fewest for the root below. A product
- * should have rows for a tile. */
-static size_t chunk_of(const member *m, size_t layers, size_t steps, size_t parts)
+ * should have rows for a tile. A chunk is no longer than there is room for its input, product or gathered rows. */
+static size_t chunk_of(const member *m, size_t layers, size_t steps, size_t parts, int has_lengths)
 {
     size_t most = steps > 0 ? steps : 1, least = 1, chunk = 1;
     int hoists = 0;
     for (size_t l = 0; l < layers; l++) {
         const size_t rows = m[l].layer->part[0].step->traits.mr, tile = m[l].batch ? (rows - 1) / m[l].batch + 1 : 1;
+        if (!m[l].most_chunk && has_lengths) most = 1; /* there is room for x of one step */
         if (!m[l].most_chunk) continue;
         hoists = 1;
         most = m[l].most_chunk < most ? m[l].most_chunk : most;
@@ -79,7 +80,7 @@ int rnnp_groups_of(const rnnp_stacked *stack, size_t layers, size_t threads, siz
         parts = layer->parts > parts ? layer->parts : parts;
         hoists |= w.chunk > 0;
     }
-    const size_t usual = chunk_of(m, layers, steps, parts);
+    const size_t usual = chunk_of(m, layers, steps, parts, stack->call.lengths != NULL);
     groups->chunk = task && task < usual ? task : usual;
     groups->ns = -1;
     const size_t chunks = (steps + groups->chunk - 1) / groups->chunk + layers - 1;

@@ -16,7 +16,8 @@
 enum { RNNP_LOCKSTEP_LOOPS = 8 };
 
 typedef struct rnnp_lockstep {
-    size_t loops, steps, chunk; /* steps that are prepared together, at most chunk of each loop */
+    size_t loops, steps, chunk; /* steps that are prepared together: at most loop->chunk of those that gather or have
+                                 * a product for it */
     size_t full;                /* phases of a whole chunk, of the loop that has most */
     size_t threads;             /* of all groups */
     struct {

@@ -51,12 +51,6 @@ size_t rnnp_pieces_workspace(const rnnp_recurrent *layer, size_t steps, size_t b
     return most;
 }
 
-double rnnp_pieces_largest(const rnnp_recurrent *layer, size_t batch, size_t rows)
-{
-    const size_t least = rnnp_least_rows(layer->part[0].step->traits.mr), each = (batch + rows - 1) / rows;
-    return (double)(each > least ? each : least) / (double)(batch > least ? batch : least);
-}
-
 static const float *at_row(const float *p, size_t offset) { return p ? p + offset : NULL; }
 static float *at_own_row(float *p, size_t offset) { return p ? p + offset : NULL; }
 

@@ -18,9 +18,6 @@ size_t rnnp_pieces_rows(const rnnp_recurrent *layer, size_t batch, int has_lengt
 /* Bytes of workspace of such a call with at most so many threads. */
 size_t rnnp_pieces_workspace(const rnnp_recurrent *layer, size_t steps, size_t batch, size_t threads);
 
-/* The time of a step of one piece, over that of all rows of its direction. */
-double rnnp_pieces_largest(const rnnp_recurrent *layer, size_t batch, size_t rows);
-
 /* With a piece for each of rows * directions threads, which meet when they have done so many steps. */
 void rnnp_pieces_forward(const rnnp_recurrent *layer, const rnnp_recurrent_call *call, size_t rows, size_t steps);
 

@@ -131,9 +131,7 @@ static sharing by_pieces(const rnnp_recurrent *layer, const rnnp_recurrent_call 
 {
     const size_t rows = rnnp_pieces_rows(layer, call->batch, call->lengths != NULL, n), dirs = directions(layer);
     if (rows == 0) return (sharing){1, 0, alone};
-    const double work = alone / (double)dirs * rnnp_pieces_largest(layer, call->batch, rows);
-    const double own = rnnp_recurrent_step_ns(layer, (call->batch + rows - 1) / rows) / (double)dirs;
-    return (sharing){rows * dirs, rows, work > own ? work : own};
+    return (sharing){rows * dirs, rows, rnnp_recurrent_step_ns(layer, (call->batch + rows - 1) / rows) / (double)dirs};
 }
 
 /* What finishes a step first: all threads of the team, half of them, and so on, as more threads make shares smaller and

@@ -147,7 +147,8 @@ rnnp_stack_schedule rnnp_stack_fastest(const rnnp_stacked *stack, size_t layers)
     if (rnnp_team_is_crowded(stack->call.team)) return RNNP_SCHEDULE_WAVEFRONT;
     for (size_t l = 0; l < layers; l++) in_turn += rnnp_recurrent_forward_ns(stack[l].layer, &stack[l].call);
     /* a barrier waits for those who wake, a wavefront works on: that costs it half as much */
-    const double in_groups = rnnp_groups_of(stack, layers, threads, 0, &groups) ? groups.ns : in_turn;
+    const double in_groups =
+        threads > layers && rnnp_groups_of(stack, layers, threads, 0, &groups) ? groups.ns : in_turn;
     const double waking = rnnp_team_is_awake(stack->call.team) ? 0 : machine(stack)->wake_ns / 2;
     if (wavefront_ns(stack, layers) < (in_groups < in_turn ? in_groups : in_turn) + waking)
         return RNNP_SCHEDULE_WAVEFRONT;

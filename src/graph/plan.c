@@ -182,9 +182,11 @@ static rnnp_status place_node(rnnp_plan *plan, size_t n, const draft *d, char **
     return RNNP_OK;
 }
 
-/* Every thread packs a part of every node; who takes which part of a small one turns. */
+/* Every thread packs a part of every node, and so is the first to touch it: of a large node the part that it will read
+ * when threads share steps by panels. Who takes which part of a small one turns. */
 static void pack_parts(void *arg, size_t phase, size_t i, size_t n)
 {
+    enum { LARGE = 256 * 1024 }; /* bytes of a part */
     const rnnp_plan *plan = arg;
 
     (void)phase;
@@ -192,8 +194,11 @@ static void pack_parts(void *arg, size_t phase, size_t i, size_t n)
         const rnnp_node *node = &plan->model->nodes[k];
         const rnnp_plan_node *p = &plan->nodes[k];
 
-        if (p->packed && !p->in_file)
-            node->op->pack(node, node->input_metas, p->planned.own, (void *)p->packed, (i + k) % n, n);
+        if (p->packed && !p->in_file) {
+            const size_t turn = p->planned.pack_bytes / n < LARGE ? k : 0;
+
+            node->op->pack(node, node->input_metas, p->planned.own, (void *)p->packed, (i + turn) % n, n);
+        }
     }
 }
 

@@ -77,7 +77,7 @@ TEST(test_known_grids)
         size_t panels, lanes, rows, tile, n, by_rows, by_panels;
     } cases[] = {
         {8, 16, 1, 6, 32, 1, 8},    /* one row: panels alone, and no more threads than those */
-        {8, 16, 64, 6, 16, 2, 8},   /* few panels, many rows */
+        {8, 16, 64, 6, 16, 4, 4},   /* few panels, many rows */
         {8, 16, 64, 6, 32, 4, 8},   /* */
         {64, 16, 16, 6, 32, 1, 32}, /* many panels */
         {16, 8, 64, 3, 16, 2, 8},   /* two panels fill a line, which no two threads write */
