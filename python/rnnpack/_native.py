@@ -182,6 +182,8 @@ _declare(lib, CORE)
 onnx: Any = None
 onnx_missing = ""
 try:
+    if folder and (folder / "libprotobuf-c.so.1").exists():  # a wheel's own goes before the system's
+        ctypes.CDLL(str(folder / "libprotobuf-c.so.1"))
     onnx = _open(folder, "rnnpack-onnx")
     _declare(onnx, ONNX)
 except OSError as reason:
