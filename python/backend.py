@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Builds the wheel and the sdist with the standard library alone (PEP 517, PEP 427).
 
-The wheel holds the package, the shared libraries, and libprotobuf-c, which the ONNX loader needs. Its tag names the oldest
-glibc that has all the symbols they use. The sdist holds what building the libraries takes.
+The wheel holds the package, the shared libraries, and libprotobuf-c, which the ONNX loader needs. Its tag names the
+oldest glibc that has all the symbols they use. The sdist holds what building the libraries takes.
 
     python3 backend.py wheel|sdist FOLDER [--libraries BUILD]
 

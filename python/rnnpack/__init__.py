@@ -10,6 +10,7 @@
 
 docs/howto/python.md has more.
 """
+from . import layers
 from ._native import lib as _lib
 from .build import Builder
 from .context import Info, info
@@ -23,11 +24,13 @@ from .plan import Plan
 from .ports import Port
 from .quantize import Quantized
 from .stream import Stream
+from .training import Epoch, History, Trainer, fit, schedule, train
 from .tune import Record, Records
 
 __version__: str = _lib.rnnp_version().decode()
 __all__ = [
-    "ArgumentError", "Bench", "Builder", "DtypeError", "Error", "FileError", "FormatError", "Info", "Inspection",
-    "LimitError", "Model", "Node", "OutOfMemoryError", "Plan", "Port", "Quantized", "Record", "Records", "ShapeError",
-    "StateError", "Stream", "UnsupportedError", "info", "load",
+    "ArgumentError", "Bench", "Builder", "DtypeError", "Epoch", "Error", "FileError", "FormatError", "History",
+    "Info", "Inspection", "LimitError", "Model", "Node", "OutOfMemoryError", "Plan", "Port", "Quantized", "Record",
+    "Records", "ShapeError", "StateError", "Stream", "Trainer", "UnsupportedError", "fit", "info", "layers",
+    "load", "schedule", "train",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ctypes import addressof, c_char
-from typing import Any, Optional, Sequence
+from typing import Any, Optional, Sequence, Union
 
 import numpy as np
 
@@ -114,5 +114,5 @@ def tensor_of(array: np.ndarray[Any, Any]) -> S.Tensor:
     return tensor
 
 
-def shape_of(tensor: S.Tensor) -> tuple[int, ...]:
+def shape_of(tensor: Union[S.Tensor, S.ParameterInfo]) -> tuple[int, ...]:
     return tuple(tensor.shape[: tensor.rank])

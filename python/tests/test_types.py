@@ -13,8 +13,8 @@ class Types(unittest.TestCase):
     @unittest.skipUnless(importlib.util.find_spec("mypy"), "mypy is not installed (Debian: mypy)")
     def test_mypy(self):
         with tempfile.TemporaryDirectory() as cache:
-            done = subprocess.run([sys.executable, "-m", "mypy", f"--cache-dir={cache}"], capture_output=True, text=True,
-                                  cwd=support.ROOT / "python")
+            done = subprocess.run([sys.executable, "-m", "mypy", f"--cache-dir={cache}"], capture_output=True,
+                                  text=True, cwd=support.ROOT / "python")
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
     def test_lines(self):
