@@ -106,8 +106,7 @@ class Layer:
     def run(self, x: Any, h0: Any = None, c0: Any = None, lengths: Any = None, out: Any = None,
             wants_y: bool = True) -> tuple[Optional[Array], Array, Optional[Array]]:
         """Runs the layer and returns y, h and c; see :meth:`__call__`. y is None if it is not wanted."""
-        handle = self._handle
-        if handle is None:
+        if self._handle is None:
             raise StateError("this layer is closed")
         x = fitting(x, F32, "x")
         if x.ndim != 3 or x.shape[2] != self.input:
@@ -132,6 +131,18 @@ class Layer:
         if not steps or not batch:
             return self._nothing(y, h, c, h0, c0)
 
+        across = (self.input, steps * self.input, wide, steps * wide) if self.batch_first else (0, 0, 0, 0)
+        self.execute(steps, batch, address(x), *across, *(
+            None if one is None else address(one) for one in (y, h0, c0, h, c, counts)))
+        return y, h, c
+
+    def execute(self, steps: int, batch: int, x: int, x_step: int, x_row: int, y_step: int, y_row: int,
+                y: Optional[int], h0: Optional[int], c0: Optional[int], h: Optional[int], c: Optional[int],
+                lengths: Optional[int] = None) -> None:
+        """Runs the layer on addresses, as ``rnnp_layer_args`` has them; nothing is checked here."""
+        handle = self._handle
+        if handle is None:
+            raise StateError("this layer is closed")
         free = self._bound.get((steps, batch))
         try:
             bound = free.pop()  # type: ignore[union-attr]
@@ -141,21 +152,13 @@ class Layer:
                 self._bound.clear()
             free = self._bound.setdefault((steps, batch), [])
         args = bound.args
-        args.x = address(x)
-        if self.batch_first:
-            args.x_step, args.x_row, args.y_step, args.y_row = self.input, steps * self.input, wide, steps * wide
-        args.lengths = None if counts is None else address(counts)
-        args.h0 = None if h0 is None else address(h0)
-        args.c0 = None if c0 is None else address(c0)
-        args.y = None if y is None else address(y)
-        args.h = address(h)
-        args.c = None if c is None else address(c)
+        args.x, args.x_step, args.x_row, args.lengths, args.h0, args.c0 = x, x_step, x_row, lengths, h0, c0
+        args.y, args.y_step, args.y_row, args.h, args.c = y, y_step, y_row, h, c
         status = _forward(c_void_p(handle.address), bound.pointer)
         args.turn += 1
         free.append(bound)  # type: ignore[union-attr]
         if status:
             self.context.fail(status)
-        return y, h, c
 
     @staticmethod
     def _nothing(y: Optional[Array], h: Array, c: Optional[Array], h0: Optional[Array], c0: Optional[Array],
