@@ -143,6 +143,19 @@ class Plan:
                 self._runs.pop(next(iter(self._runs)))
             return self._runs.setdefault(key, []), run
 
+    def execute(self, shape: tuple[int, ...], x: int, y: int) -> None:
+        """Runs a model with one f32 input and one output on addresses; nothing is checked here."""
+        runs = self._runs.get(shape)
+        try:
+            run = runs.pop()  # type: ignore[union-attr]
+        except (AttributeError, IndexError):
+            runs, run = self.run_for([np.empty(shape, np.float32)])
+        run.ins[0].data, run.outs[0].data = x, y
+        status = run.execute()
+        runs.append(run)  # type: ignore[union-attr]
+        if status:
+            self.context.fail(status)
+
     def stream(self, batch: int = 1, steps: int = 0, **options: Any) -> "Stream":
         """Makes a stream; see :meth:`Model.stream`."""
         from .stream import Stream

@@ -8,8 +8,8 @@
         y = model(x)
 
 The modules stay what they were: their parameters, state_dict, hooks and attributes do not change, and isinstance()
-holds. Only their forward is another one. It runs PyTorch's own whenever gradients are wanted, or if the call is not one
-for float32 on a CPU, in training with dropout, in tracing, and under autocast.
+holds. Only their forward is another one. It runs PyTorch's own whenever gradients are wanted, or if the call is not
+one for float32 on a CPU, in training with dropout, in tracing, and under autocast.
 
 Weights are packed in the first call, and anew after they have changed: by an optimizer, load_state_dict, or any other
 operation on the parameter itself. A write through ``parameter.data`` is not seen before the next ``train()``,
@@ -32,6 +32,9 @@ from .plan import Plan
 __all__ = ["optimize", "refresh", "restore"]
 
 KINDS: dict[str, type[layers.Layer]] = {"RNN": layers.RNN, "LSTM": layers.LSTM, "GRU": layers.GRU}
+_Tensor, _Parameter, _F32, _STRIDED = torch.Tensor, nn.Parameter, torch.float32, torch.strided
+_is_tracing, _is_autocast, _is_grad_enabled = (
+    torch.jit.is_tracing, torch.is_autocast_cpu_enabled, torch.is_grad_enabled)
 _is_compiling: Callable[[], bool] = getattr(getattr(torch, "compiler", None), "is_compiling", lambda: False)
 
 
@@ -56,41 +59,44 @@ class _Packed:
         return _Packed, (self.math, self.threads)
 
     def get(self, parameters: list[Any], make: Callable[[list[Any], str, int], Any]) -> Any:
-        """Returns what make() makes of the parameters, from the last time if none of them has changed since."""
-        versions = [(one.data_ptr(), 0 if one.is_inference() else one._version) for one in parameters]
+        """Returns what make() makes of the parameters, from the last time if none of them has changed since; None if
+        rnnpack cannot take them."""
         known, _, seen, made = self.state
-        if made is None or versions != seen or any(one is not other for one, other in zip(parameters, known)):
-            self.clear()
-            threads = torch.get_num_threads() if self.threads is None else self.threads
-            made = make([one.detach().contiguous().numpy() for one in parameters], self.math, threads)
-            self.state = parameters, [one.detach() for one in parameters], versions, made
+        if made is not None and len(known) == len(parameters):
+            for one, other, (place, version) in zip(parameters, known, seen):
+                if one is not other or one.data_ptr() != place or one._version != version:
+                    break
+            else:
+                return made
+        self.clear()
+        # Parametrised weights are new tensors in each call; those of inference mode do not tell when they change.
+        if not all(type(one) is _Parameter and _is_plain(one) and not one.is_inference() for one in parameters):
+            return None
+        threads = torch.get_num_threads() if self.threads is None else self.threads
+        made = make([one.detach().contiguous().numpy() for one in parameters], self.math, threads)
+        versions = [(one.data_ptr(), one._version) for one in parameters]
+        self.state = parameters, [one.detach() for one in parameters], versions, made
         return made
 
 
-def _parameters(module: Any, names: list[str]) -> Optional[list[Any]]:
-    """The parameters of these names if they are plain float32 ones on the CPU; parametrised weights are not."""
-    found = []
-    for name in names:
-        one = module._parameters.get(name)
-        if one is None or one.dtype is not torch.float32 or one.device.type != "cpu" or type(one) is not nn.Parameter:
-            return None
-        found.append(one)
-    return found
-
-
 def _is_plain(x: Any) -> bool:
-    return (type(x) is torch.Tensor or type(x) is nn.Parameter) and x.dtype is torch.float32 and (
-        x.device.type == "cpu" and x.layout is torch.strided)
+    return (type(x) is _Tensor or type(x) is _Parameter) and x.dtype is _F32 and x.is_cpu and x.layout is _STRIDED
 
 
-def _may_run(parameters: Optional[list[Any]], *tensors: Any) -> bool:
-    """Whether this call is one for rnnpack."""
-    if parameters is None or not all(one is None or _is_plain(one) for one in tensors):
-        return False
-    if torch.is_grad_enabled() and any(one is not None and one.requires_grad for one in (*parameters, *tensors)):
-        return False
-    return not (torch.jit.is_scripting() or torch.jit.is_tracing() or torch.is_autocast_cpu_enabled()
-                or _is_compiling())
+def _may_run(*tensors: Any) -> bool:
+    """Whether a call with these tensors is one for rnnpack, if no gradients are wanted."""
+    for one in tensors:
+        if one is not None and not _is_plain(one):
+            return False
+    return not (_is_tracing() or _is_autocast() or _is_compiling())
+
+
+def _wants_gradients(*tensors: Any) -> bool:
+    if _is_grad_enabled():
+        for one in tensors:
+            if one is not None and one.requires_grad:
+                return True
+    return False
 
 
 def _pointer(x: Any) -> Optional[int]:
@@ -134,14 +140,12 @@ def _states(module: Any, hx: Any, batch: int, batched: bool) -> Optional[list[An
     return [*states, None][:2]
 
 
-def _forward(module: Any, parameters: list[Any], x: Any, states: list[Any], batch_first: bool, lengths: Any,
+def _forward(module: Any, made: list[layers.Layer], x: Any, states: list[Any], batch_first: bool, lengths: Any,
              ) -> tuple[Any, Any, Any]:
     """Runs all layers over x, whose axes of steps and batch come first. Returns y, h and c."""
-    packed: _Packed = module.__dict__["_rnnpack"]
-    made: list[layers.Layer] = packed.get(parameters, _make_layers(module))
     steps, batch = (x.shape[1], x.shape[0]) if batch_first else (x.shape[0], x.shape[1])
     dirs, hidden = made[0].dirs, made[0].hidden
-    h = torch.empty(len(made) * dirs, batch, hidden)
+    h = x.new_empty(len(made) * dirs, batch, hidden)
     c = torch.empty_like(h) if module.mode == "LSTM" else None
     bytes_ = 4 * dirs * batch * hidden  # of a layer's states
     wide = dirs * hidden
@@ -151,7 +155,7 @@ def _forward(module: Any, parameters: list[Any], x: Any, states: list[Any], batc
         if strides[2] != 1 or strides[0] < 1 or strides[1] < 1:
             x = x.contiguous()
             strides = x.stride()
-        y = torch.empty(x.shape[0], x.shape[1], wide)
+        y = x.new_empty(x.shape[0], x.shape[1], wide)
         x_step, x_row = (strides[1], strides[0]) if batch_first else (strides[0], strides[1])
         h0, c0, hn, cn = (None if one is None else one.data_ptr() + index * bytes_ for one in (*states, h, c))
         layer.execute(steps, batch, x.data_ptr(), x_step, x_row, y_step, y_row, y.data_ptr(), h0, c0, hn, cn,
@@ -166,15 +170,17 @@ class _Recurrent:
     def forward(self, input: Any, hx: Any = None) -> Any:  # the names are PyTorch's
         module: Any = self
         usual: Any = getattr(super(), "forward")
-        names = [name for group in module._all_weights for name in group]
-        parameters = _parameters(module, names)
+        own = module._parameters
+        parameters = [own.get(name) for group in module._all_weights for name in group]
         given = input.data if isinstance(input, PackedSequence) else input
-        flat = hx if isinstance(hx, (tuple, list)) else (hx,)
-        if not _may_run(parameters, given, *flat) or (module.training and module.dropout):
+        tensors = given, *(hx if isinstance(hx, (tuple, list)) else (hx,))
+        if not _may_run(*tensors) or (module.training and module.dropout) or _wants_gradients(*tensors, *parameters):
             return usual(input, hx)
-        assert parameters is not None
+        made = module.__dict__["_rnnpack"].get(parameters, _make_layers(module))
+        if made is None:
+            return usual(input, hx)
         if isinstance(input, PackedSequence):
-            return self._sequence(parameters, input, hx) or usual(input, hx)
+            return self._sequence(made, input, hx) or usual(input, hx)
         batched = given.dim() == 3
         if given.dim() not in (2, 3) or given.shape[-1] != module.input_size or not given.numel():
             return usual(input, hx)
@@ -183,12 +189,12 @@ class _Recurrent:
         states = _states(module, hx, x.shape[0 if batch_first else 1], batched)
         if states is None:
             return usual(input, hx)  # which says what is wrong
-        y, h, c = _forward(module, parameters, x, states, batch_first, None)
+        y, h, c = _forward(module, made, x, states, batch_first, None)
         if not batched:
             y, h, c = y.squeeze(1), h.squeeze(1), None if c is None else c.squeeze(1)
         return y, h if c is None else (h, c)
 
-    def _sequence(self, parameters: list[Any], input: PackedSequence, hx: Any) -> Any:
+    def _sequence(self, made: list[layers.Layer], input: PackedSequence, hx: Any) -> Any:
         """A PackedSequence, whose rows are sorted by length; None if PyTorch shall do it."""
         module: Any = self
         if input.data.dim() != 2 or input.data.shape[1] != module.input_size:
@@ -200,7 +206,7 @@ class _Recurrent:
         order, back = input.sorted_indices, input.unsorted_indices
         if order is not None:
             states = [None if one is None else one.index_select(1, order) for one in states]
-        y, h, c = _forward(module, parameters, x, states, False, lengths.to(torch.int32))
+        y, h, c = _forward(module, made, x, states, False, lengths.to(torch.int32))
         packed = pack_padded_sequence(y, lengths)
         if back is not None:
             h, c = h.index_select(1, back), None if c is None else c.index_select(1, back)
@@ -226,21 +232,22 @@ class _Cell:
     def forward(self, input: Any, hx: Any = None) -> Any:
         module: Any = self
         usual: Any = getattr(super(), "forward")
-        names = ["weight_ih", "weight_hh", *(["bias_ih", "bias_hh"] if module.bias else [])]
-        parameters = _parameters(module, names)
+        names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")[: 4 if module.bias else 2]
+        parameters = [module._parameters.get(name) for name in names]
         lstm = isinstance(module, nn.LSTMCell)
         states = [*(hx if lstm and hx is not None else (hx, None) if not lstm else ()), None, None][:2]
-        if not _may_run(parameters, input, *states) or input.dim() not in (1, 2) or (
-                input.shape[-1] != module.input_size):
+        if not _may_run(input, *states) or input.dim() not in (1, 2) or input.shape[-1] != module.input_size or (
+                _wants_gradients(input, *states, *parameters)):
             return usual(input, hx)
-        assert parameters is not None
         shape = (*input.shape[:-1], module.hidden_size)
         if not input.numel() or any(one is not None and tuple(one.shape) != shape for one in states):
             return usual(input, hx)
-        layer: layers.Layer = module.__dict__["_rnnpack"].get(parameters, _make_cell(module))
+        layer: Optional[layers.Layer] = module.__dict__["_rnnpack"].get(parameters, _make_cell(module))
+        if layer is None:
+            return usual(input, hx)
         x, states = input.contiguous(), [None if one is None else one.contiguous() for one in states]
-        h = torch.empty(shape)
-        c = torch.empty(shape) if lstm else None
+        h = x.new_empty(shape)
+        c = x.new_empty(shape) if lstm else None
         layer.execute(1, x.shape[0] if x.dim() == 2 else 1, x.data_ptr(), 0, 0, 0, 0, None,
                       *map(_pointer, (*states, h, c)))
         return h if c is None else (h, c)
@@ -262,14 +269,17 @@ class _Linear:
 
     def forward(self, input: Any) -> Any:
         module: Any = self
-        parameters = _parameters(module, ["weight", *(["bias"] if module.bias is not None else [])])
-        if not _may_run(parameters, input) or not input.numel() or not input.dim() or (
-                input.shape[-1] != module.in_features):
+        own = module._parameters
+        parameters = [own.get("weight")] if own.get("bias", module) is None else [own.get("weight"), own.get("bias")]
+        plan: Optional[Plan] = None
+        if _may_run(input) and not _wants_gradients(input, *parameters) and input.dim() and input.numel() and (
+                input.shape[-1] == module.in_features):
+            plan = module.__dict__["_rnnpack"].get(parameters, _make_linear)
+        if plan is None:
             return getattr(super(), "forward")(input)
-        assert parameters is not None
-        plan: Plan = module.__dict__["_rnnpack"].get(parameters, _make_linear)
-        y = torch.empty(*input.shape[:-1], module.out_features)
-        plan(input.detach().reshape(-1, module.in_features).numpy(), out=y.view(-1, module.out_features).numpy())
+        x = input if input.is_contiguous() else input.contiguous()
+        y = x.new_empty(*input.shape[:-1], module.out_features)
+        plan.execute((x.numel() // module.in_features, module.in_features), x.data_ptr(), y.data_ptr())
         return y
 
 

@@ -33,7 +33,7 @@ class Case(unittest.TestCase):
         # What ran on rnnpack is counted, so that no test is passed by PyTorch itself.
         self.calls, self.packs = 0, 0
         layer, plan = rnnpack.layers.Layer, rnnpack.Plan
-        for kind, name in ((layer, "execute"), (plan, "__call__")):
+        for kind, name in ((layer, "execute"), (plan, "execute")):
             usual = getattr(kind, name)
 
             def counted(*arguments, usual=usual, **named):
@@ -245,6 +245,10 @@ class Left(Case):
         self.usual(nn.LSTM(5, 7, num_layers=2, dropout=0.5).train(), torch.randn(3, 2, 5))
         self.usual(nn.Linear(5, 7).to(torch.bfloat16), torch.randn(2, 5).to(torch.bfloat16))
         self.usual(nn.Linear(5, 7), torch.empty(0, 5))
+        torch.set_default_dtype(torch.float64)
+        self.addCleanup(torch.set_default_dtype, torch.float32)
+        for module in (nn.Linear(5, 7), nn.GRU(5, 7), nn.LSTMCell(5, 7)):
+            self.both(module.float(), torch.randn(3, 5).float())
 
     def test_parametrised(self):
         module = torch.nn.utils.weight_norm(nn.GRU(5, 7), "weight_hh_l0")
