@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """torch_modules.py [--threads N] [--seconds S]: what rnnpack.torch.optimize gains, module by module.
 
-Each module runs as PyTorch's and as rnnpack's in turn, in rounds; the table has the median of the rounds, and how many times
-longer PyTorch takes. Set RNNPACK_LIBRARY to the folder of the libraries.
+Each module runs as PyTorch's and as rnnpack's in turn, in rounds; the table has the median of the rounds, and how many
+times longer PyTorch takes. RNNPACK_LIBRARY is the folder of the libraries.
 """
 import argparse
 import copy

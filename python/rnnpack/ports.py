@@ -170,8 +170,12 @@ class Call:
         return self.execute(), y
 
     def __call__(self, inputs: Sequence[Array], outputs: Sequence[Array]) -> int:
-        for tensor, array in zip(self.ins, inputs):
-            tensor.data = address(array)
-        for tensor, array in zip(self.outs, outputs):
-            tensor.data = address(array)
+        try:  # as address() does, without its call for each array
+            for tensor, array in zip(self.ins, inputs):
+                tensor.data = addressof(_at(array))
+            for tensor, array in zip(self.outs, outputs):
+                tensor.data = addressof(_at(array))
+        except (TypeError, ValueError):
+            for tensor, array in zip((*self.ins, *self.outs), (*inputs, *outputs)):
+                tensor.data = address(array)
         return self.execute()

@@ -3,6 +3,7 @@
 import pickle
 import tempfile
 import threading
+import timeit
 import unittest
 from pathlib import Path
 
@@ -103,6 +104,20 @@ class Calls(unittest.TestCase):
         for worker in workers:
             worker.join()
         self.assertEqual(failures, [])
+
+    def test_overhead(self):
+        """A small call takes a few microseconds more than the C function; the bound is for busy machines."""
+        plan, x, y = lstm_model().plan(), numbers(1, 1, 8), np.empty((1, 1, 3), np.float32)
+        plan(x)
+        _, run = plan.run_for([x])
+
+        def best(call):
+            return min(timeit.repeat(call, number=500, repeat=9)) / 500
+
+        alone = best(run.execute)
+        stream = lstm_model().stream()
+        for call in (lambda: plan(x), lambda: plan(x, out=y), lambda: stream.step(x)):
+            self.assertLess(best(call) - alone, 20e-6)
 
     def test_the_interpreter_is_free_during_a_call(self):
         """While a long call runs, another thread of Python gets further."""
