@@ -243,7 +243,7 @@ class Formats(unittest.TestCase):
             told.append(state)
             return not state.record_done
 
-        records = model.tune(steps=20, seconds=60, progress=tell)  # ends with the first record
+        records = model.tune(steps=20, seconds=3600, progress=tell)  # ends with the first record
         self.assertTrue(told)
         self.assertGreater(len(records), 0)
         self.assertEqual(len(list(records)), len(records))
@@ -262,7 +262,7 @@ class Formats(unittest.TestCase):
             raise KeyError("stop")
 
         with self.assertRaises(KeyError):
-            model.tune(seconds=5, progress=stop)
+            model.tune(seconds=3600, progress=stop)
 
 
 if __name__ == "__main__":
