@@ -242,15 +242,16 @@ model = lstm_model(hidden=64, threads=2)
 stream, x = model.stream(steps=200), numbers(200, 1, 8)
 cycle = [model, stream]
 cycle.append(cycle)
-def work():
+started = threading.Semaphore(0)
+def work(call):
+    call(x)
+    started.release()
     while True:
-        model(x)
-        stream.step(x)
-for _ in range(2):
-    threading.Thread(target=lambda: [model(x) for _ in iter(int, 1)], daemon=True).start()
-threading.Thread(target=work, daemon=True).start()
-while not model._default or not model._default._runs:
-    pass
+        call(x)
+for call in (model, model, stream.step):
+    threading.Thread(target=work, args=(call,), daemon=True).start()
+for _ in range(3):
+    started.acquire()
 print("end")
 """
 
@@ -271,7 +272,7 @@ class Processes(unittest.TestCase):
     def end_well(self, code, times=1):
         for _ in range(times):
             done = subprocess.run([sys.executable, "-B", "-X", "faulthandler", "-c", code], capture_output=True,
-                                  text=True, timeout=60, cwd=Path(__file__).parent,
+                                  text=True, timeout=250, cwd=Path(__file__).parent,
                                   env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)})
             self.assertEqual((done.returncode, done.stdout.strip()), (0, "end"), done.stderr)
             self.assertNotIn("Traceback", done.stderr)
