@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# install.sh CMAKE BUILD CC ONNX [CFLAGS]: installs the build into a temporary folder and builds the consumer against it
-# in every way that is offered: find_package and pkg-config, shared and static.
+# install.sh CMAKE BUILD CC ONNX [CFLAGS [CXX]]: installs the build into a temporary folder and builds the consumer against
+# it in every way that is offered: find_package and pkg-config, shared and static; with CXX a consumer in C++, too.
 set -euo pipefail
 
-cmake=$1 build=$2 cc=$3 onnx=$4 cflags=${5:-}
+cmake=$1 build=$2 cc=$3 onnx=$4 cflags=${5:-} cxx=${6:-}
 consumer=$(cd "$(dirname "$0")/consumer" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -64,9 +64,9 @@ cores=(core)
 [[ $onnx != ON ]] || cores+=(onnx)
 for component in "${cores[@]}"; do
     quietly "$cmake" -S "$consumer" -B "$work/$component" -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_C_COMPILER="$cc" \
-        -DCMAKE_C_FLAGS="$cflags" -DCOMPONENT="$component"
+        -DCMAKE_C_FLAGS="$cflags" -DCOMPONENT="$component" ${cxx:+-DCMAKE_CXX_COMPILER="$cxx" -DCMAKE_CXX_FLAGS="$cflags"}
     quietly "$cmake" --build "$work/$component"
-    for kind in shared static; do
+    for kind in shared static ${cxx:+cpp}; do
         "$work/$component/consumer-$kind"
         echo "find_package, $component, $kind: ok"
     done
@@ -85,6 +85,12 @@ for component in "${cores[@]}"; do
     quietly "$cc" "${flags[@]}" "${define[@]}" "${compile[@]}" "$consumer/consumer.c" "${shared[@]}" -o "$work/shared"
     LD_LIBRARY_PATH=$libdir "$work/shared"
     echo "pkg-config, $component, shared: ok"
+    if [[ -n $cxx ]]; then
+        quietly "$cxx" -std=c++17 "${flags[@]}" "${define[@]}" "${compile[@]}" "$consumer/consumer.cpp" "${shared[@]}" \
+            -o "$work/cpp"
+        LD_LIBRARY_PATH=$libdir "$work/cpp"
+        echo "pkg-config, $component, C++: ok"
+    fi
     # What a package of hwloc does not bring (libudev-dev, archives) is not ours to find.
     for how in "" -static; do
         read -ra how_flags <<<"$how"
