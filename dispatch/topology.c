@@ -191,6 +191,8 @@ static int from_hwloc(size_t first, rnnp_cpu *cpu, rnnp_topology *topology)
 #if HWLOC_API_VERSION >= 0x00020500
     flags |= HWLOC_TOPOLOGY_FLAG_DONT_CHANGE_BINDING; /* otherwise it may move the calling thread */
 #endif
+    /* Where /sys is missing, as in a bare chroot, hwloc would say so on stderr, and find nothing. */
+    if (access("/sys/devices/system/cpu/cpu0/topology", F_OK) != 0) return 0;
     if (hwloc_topology_init(&machine) != 0) return 0;
     if (hwloc_topology_set_flags(machine, flags) != 0 || hwloc_topology_load(machine) != 0) {
         hwloc_topology_destroy(machine);

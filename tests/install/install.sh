@@ -17,11 +17,10 @@ quietly() {
 }
 
 quietly "$cmake" --install "$build" --prefix "$prefix"
-# The prefix is given at installation, so pkg-config is told the same.
+# The .pc files find the libraries wherever they were installed.
 export PKG_CONFIG_PATH
 PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name rnnpack.pc)")
 libdir=$(dirname "$PKG_CONFIG_PATH")
-pc() { pkg-config --define-variable=prefix="$prefix" "$@"; }
 
 # Manual pages: one for the program and one for each command, with every option that --help lists.
 program=$(find "$prefix" -path '*/bin/rnnpack')
@@ -44,6 +43,9 @@ elif [[ -n $program ]]; then
         echo "these pages have faults"
         exit 1
     fi
+    for file in bash-completion/completions/rnnpack zsh/site-functions/_rnnpack; do
+        [[ -s ${man%/man/man1}/$file ]] || { echo "there is no share/$file" && exit 1; }
+    done
     echo "manual: $(wc -l <"$work/commands") commands: ok"
 fi
 
@@ -55,7 +57,7 @@ fi
 
 echo 'int main(void) { return 0; }' >"$work/empty.c"
 if grep -q '^Requires.private:.*hwloc' "$PKG_CONFIG_PATH/rnnpack.pc" &&
-    [[ $(pc --libs --static rnnpack) != *$(pkg-config --libs --static hwloc | tr -d '\n' | sed 's/ *$//')* ]]; then
+    [[ $(pkg-config --libs --static rnnpack) != *$(pkg-config --libs --static hwloc | tr -d '\n' | sed 's/ *$//')* ]]; then
     echo "pkg-config --static rnnpack lacks what hwloc needs"
     exit 1
 fi
@@ -77,10 +79,10 @@ for component in "${cores[@]}"; do
         package=rnnpack-onnx
         define=(-DWITH_ONNX)
     fi
-    read -ra compile < <(pc --cflags "$package")
-    read -ra shared < <(pc --libs "$package")
+    read -ra compile < <(pkg-config --cflags "$package")
+    read -ra shared < <(pkg-config --libs "$package")
     # pkg-config knows the libraries, also those that hwloc needs; the linker must be told to take the archives of ours.
-    read -ra static < <(pc --libs --static "$package" | sed -E 's/-l(rnnpack[a-z-]*)/-l:lib\1.a/g')
+    read -ra static < <(pkg-config --libs --static "$package" | sed -E 's/-l(rnnpack[a-z-]*)/-l:lib\1.a/g')
     read -ra flags <<<"$cflags"
     quietly "$cc" "${flags[@]}" "${define[@]}" "${compile[@]}" "$consumer/consumer.c" "${shared[@]}" -o "$work/shared"
     LD_LIBRARY_PATH=$libdir "$work/shared"
@@ -94,7 +96,7 @@ for component in "${cores[@]}"; do
     # What a package of hwloc does not bring (libudev-dev, archives) is not ours to find.
     for how in "" -static; do
         read -ra how_flags <<<"$how"
-        read -ra others < <(pc --libs --static "$package" | sed -E 's/-lrnnpack[a-z-]*//g')
+        read -ra others < <(pkg-config --libs --static "$package" | sed -E 's/-lrnnpack[a-z-]*//g')
         if ! "$cc" "${flags[@]}" "${how_flags[@]}" "$work/empty.c" "${others[@]}" -o "$work/empty" 2>"$log"; then
             echo "pkg-config, $component, static libraries${how:+ and a static program}: skipped, $(grep -om 1 'cannot find.*' "$log")"
             continue
