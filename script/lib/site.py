@@ -71,10 +71,11 @@ class Site:
 
     def header(self, path):
         """Sections and names become headings; a comment is text and lists, and what follows it is code."""
-        lines = (self.tree / path).read_text().split("\n")
+        text = (self.tree / path).read_text()
+        lines = re.sub(r"^namespace detail {.*?^} // namespace detail\n", "", text, flags=re.M | re.S).split("\n")
         guard = re.compile(r"#(ifndef RNNPACK|define RNNPACK_\w+_H(PP)?$|include|endif|ifdef __cplusplus)|extern \"C\"|}$|RNNP_CPP_(BEGIN|END)$")
         self.lines, self.names = [f"# {path.relative_to('include').as_posix()}\n"], set()
-        comment, code, i = [], [], 0
+        comment, code, i, first = [], [], 0, True
         while i < len(lines):
             section = re.match(r"/\* -{3,} (.*?) -+ \*/", lines[i])
             if section or lines[i].startswith("/*"):
@@ -87,6 +88,9 @@ class Site:
                     comment.append(lines[i])
                     i += 1
                 comment.append(lines[i])
+                if first:  # the file's
+                    self.declaration(comment, [], "")
+                    comment, first = [], False
             elif any(c.strip() for c in code) or not guard.match(lines[i]):
                 code.append(lines[i])
             i += 1
@@ -99,9 +103,10 @@ class Site:
         while code and (not code[-1].strip() or code[-1] == "#ifdef __cplusplus"):
             code.pop()
         code = "\n".join(code).strip("\n")
-        for names in re.findall(r"\b(rnnp_\w+)(?=\()|^} (rnnp_\w+);|^typedef struct \w+ (rnnp_\w+);|^(?:class|struct) (\w+)(?= |$)(?!.*;)",
-                                code, re.M):
-            name = "".join(names)
+        kinds = (r"\b(rnnp_\w+)(?=\()|^} (rnnp_\w+);|^typedef struct \w+ (rnnp_\w+);" if language == "c" else
+                 r"^(?:inline .*?|template .*?> )?(?:class|struct) (\w+)(?= |$)(?!.*;$)|^using (\w+) =")
+        for names in re.findall(kinds, code, re.M):
+            name = "".join(names) if isinstance(names, tuple) else names
             if name not in self.names and not name.endswith("_fn"):
                 self.names.add(name)
                 self.lines.append(f"### {name}\n")

@@ -22,7 +22,7 @@ if [[ -z $browser ]]; then
     exit 0
 fi
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+trap 'rm -rf "$work" 2>/dev/null || true' EXIT # chromium may still be leaving
 # Every page in a frame of the width; what is wider is told.
 {
     echo '<!doctype html><body><pre id="wide"></pre><script>'
@@ -37,6 +37,9 @@ trap 'rm -rf "$work"' EXIT
         frame.width = width, frame.height = 800, frame.src = page;
         await new Promise(done => { frame.onload = done; document.body.append(frame); });
         const root = frame.contentDocument.documentElement;
+        const cut = [...frame.contentDocument.querySelectorAll("article :is(h1, h2, h3, h4, p, li, dt, dd)")]
+            .find(e => e.scrollWidth > e.clientWidth + 1 && e.clientWidth);
+        if (cut) wide.append(`${page}: "${cut.textContent.slice(0, 40)}" is too wide, not ${width}\n`);
         if (root.scrollWidth > width) wide.append(`${page} is ${root.scrollWidth} wide, not ${width}\n`);
         seen++;
         frame.remove();
@@ -47,7 +50,8 @@ trap 'rm -rf "$work"' EXIT
 END
 } >"$work/frames.html"
 timeout 120 "$browser" --headless --no-sandbox --disable-gpu --allow-file-access-from-files --user-data-dir="$work/profile" \
-    --virtual-time-budget=100000 --dump-dom "file://$work/frames.html" 2>/dev/null | sed -n '/<pre/,/<\/pre>/p' >"$work/wide"
+    --virtual-time-budget=100000 --dump-dom "file://$work/frames.html" 2>/dev/null | sed -n '/<pre/,/<\/pre>/p' >"$work/wide" ||
+    true # what it did not show is told below
 if grep ' wide, not ' "$work/wide"; then
     exit 1
 fi
