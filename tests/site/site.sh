@@ -49,7 +49,7 @@ trap 'rm -rf "$work" 2>/dev/null || true' EXIT # chromium may still be leaving
 </script></body>
 END
 } >"$work/frames.html"
-timeout 120 "$browser" --headless --no-sandbox --disable-gpu --allow-file-access-from-files --user-data-dir="$work/profile" \
+timeout 400 "$browser" --headless --no-sandbox --disable-gpu --allow-file-access-from-files --user-data-dir="$work/profile" \
     --virtual-time-budget=100000 --dump-dom "file://$work/frames.html" 2>/dev/null | sed -n '/<pre/,/<\/pre>/p' >"$work/wide" ||
     true # what it did not show is told below
 if grep ' wide, not ' "$work/wide"; then
