@@ -58,4 +58,4 @@ add_custom_command(
     COMMENT "Writing rnnpack.spdx.json"
     VERBATIM)
 add_custom_target(sbom ALL DEPENDS ${rnnp_sbom})
-install(FILES ${rnnp_sbom} DESTINATION ${CMAKE_INSTALL_DATADIR}/rnnpack)
+install(FILES ${rnnp_sbom} DESTINATION ${CMAKE_INSTALL_DATADIR}/rnnpack COMPONENT tools)

@@ -191,6 +191,9 @@ static int from_hwloc(size_t first, rnnp_cpu *cpu, rnnp_topology *topology)
 #if HWLOC_API_VERSION >= 0x00020500
     flags |= HWLOC_TOPOLOGY_FLAG_DONT_CHANGE_BINDING; /* otherwise it may move the calling thread */
 #endif
+#ifdef __linux__ /* where /sys is missing, as in a bare chroot, hwloc would say so on stderr, and find nothing */
+    if (access("/sys/devices/system/cpu/cpu0/topology", F_OK) != 0) return 0;
+#endif
     if (hwloc_topology_init(&machine) != 0) return 0;
     if (hwloc_topology_set_flags(machine, flags) != 0 || hwloc_topology_load(machine) != 0) {
         hwloc_topology_destroy(machine);
@@ -222,6 +225,7 @@ static int from_hwloc(size_t first, rnnp_cpu *cpu, rnnp_topology *topology)
 #endif
 
 /* CPUs that the process may run on (the kernel keeps this within the cpuset), and the first of them. */
+#ifdef __linux__
 static size_t allowed_cpus(size_t *first)
 {
     cpu_set_t set[8]; /* 8192 CPUs, Linux's own limit */
@@ -234,6 +238,15 @@ static size_t allowed_cpus(size_t *first)
     }
     return count;
 }
+#else
+static size_t allowed_cpus(size_t *first)
+{
+    const long online = sysconf(_SC_NPROCESSORS_ONLN);
+
+    *first = 0;
+    return online > 0 ? (size_t)online : 0;
+}
+#endif
 
 size_t rnnp_cpu_budget(size_t cpus)
 {

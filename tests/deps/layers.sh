@@ -58,7 +58,7 @@ while IFS=: read -r file name; do
         echo "$file includes $target"
         bad=1
     fi
-done < <(grep -rEo --include='*.[ch]' '^ *# *include *["<][^">]+' include kernels dispatch autotune src examples |
+done < <(grep -rEo --include='*.[ch]' --include='*.[ch]pp' '^ *# *include *["<][^">]+' include kernels dispatch autotune src examples |
     sed -E 's/: *# *include *["<]/:/')
 
 ((seen > 0)) || { echo "no include found: is $1 the source tree?" && exit 1; }

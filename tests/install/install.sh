@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# install.sh CMAKE BUILD CC ONNX [CFLAGS]: installs the build into a temporary folder and builds the consumer against it
-# in every way that is offered: find_package and pkg-config, shared and static.
+# install.sh CMAKE BUILD CC ONNX [CFLAGS [CXX]]: installs the build into a temporary folder and builds the consumer against
+# it in every way that is offered: find_package and pkg-config, shared and static; with CXX a consumer in C++, too.
 set -euo pipefail
 
-cmake=$1 build=$2 cc=$3 onnx=$4 cflags=${5:-}
+cmake=$1 build=$2 cc=$3 onnx=$4 cflags=${5:-} cxx=${6:-}
 consumer=$(cd "$(dirname "$0")/consumer" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -17,11 +17,10 @@ quietly() {
 }
 
 quietly "$cmake" --install "$build" --prefix "$prefix"
-# The prefix is given at installation, so pkg-config is told the same.
+# The .pc files find the libraries wherever they were installed.
 export PKG_CONFIG_PATH
 PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name rnnpack.pc)")
 libdir=$(dirname "$PKG_CONFIG_PATH")
-pc() { pkg-config --define-variable=prefix="$prefix" "$@"; }
 
 # Manual pages: one for the program and one for each command, with every option that --help lists.
 program=$(find "$prefix" -path '*/bin/rnnpack')
@@ -44,6 +43,9 @@ elif [[ -n $program ]]; then
         echo "these pages have faults"
         exit 1
     fi
+    for file in bash-completion/completions/rnnpack zsh/site-functions/_rnnpack; do
+        [[ -s ${man%/man/man1}/$file ]] || { echo "there is no share/$file" && exit 1; }
+    done
     echo "manual: $(wc -l <"$work/commands") commands: ok"
 fi
 
@@ -55,7 +57,7 @@ fi
 
 echo 'int main(void) { return 0; }' >"$work/empty.c"
 if grep -q '^Requires.private:.*hwloc' "$PKG_CONFIG_PATH/rnnpack.pc" &&
-    [[ $(pc --libs --static rnnpack) != *$(pkg-config --libs --static hwloc | tr -d '\n' | sed 's/ *$//')* ]]; then
+    [[ $(pkg-config --libs --static rnnpack) != *$(pkg-config --libs --static hwloc | tr -d '\n' | sed 's/ *$//')* ]]; then
     echo "pkg-config --static rnnpack lacks what hwloc needs"
     exit 1
 fi
@@ -64,9 +66,9 @@ cores=(core)
 [[ $onnx != ON ]] || cores+=(onnx)
 for component in "${cores[@]}"; do
     quietly "$cmake" -S "$consumer" -B "$work/$component" -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_C_COMPILER="$cc" \
-        -DCMAKE_C_FLAGS="$cflags" -DCOMPONENT="$component"
+        -DCMAKE_C_FLAGS="$cflags" -DCOMPONENT="$component" ${cxx:+-DCMAKE_CXX_COMPILER="$cxx" -DCMAKE_CXX_FLAGS="$cflags"}
     quietly "$cmake" --build "$work/$component"
-    for kind in shared static; do
+    for kind in shared static ${cxx:+cpp}; do
         "$work/$component/consumer-$kind"
         echo "find_package, $component, $kind: ok"
     done
@@ -77,18 +79,24 @@ for component in "${cores[@]}"; do
         package=rnnpack-onnx
         define=(-DWITH_ONNX)
     fi
-    read -ra compile < <(pc --cflags "$package")
-    read -ra shared < <(pc --libs "$package")
+    read -ra compile < <(pkg-config --cflags "$package")
+    read -ra shared < <(pkg-config --libs "$package")
     # pkg-config knows the libraries, also those that hwloc needs; the linker must be told to take the archives of ours.
-    read -ra static < <(pc --libs --static "$package" | sed -E 's/-l(rnnpack[a-z-]*)/-l:lib\1.a/g')
+    read -ra static < <(pkg-config --libs --static "$package" | sed -E 's/-l(rnnpack[a-z-]*)/-l:lib\1.a/g')
     read -ra flags <<<"$cflags"
     quietly "$cc" "${flags[@]}" "${define[@]}" "${compile[@]}" "$consumer/consumer.c" "${shared[@]}" -o "$work/shared"
     LD_LIBRARY_PATH=$libdir "$work/shared"
     echo "pkg-config, $component, shared: ok"
+    if [[ -n $cxx ]]; then
+        quietly "$cxx" -std=c++17 "${flags[@]}" "${define[@]}" "${compile[@]}" "$consumer/consumer.cpp" "${shared[@]}" \
+            -o "$work/cpp"
+        LD_LIBRARY_PATH=$libdir "$work/cpp"
+        echo "pkg-config, $component, C++: ok"
+    fi
     # What a package of hwloc does not bring (libudev-dev, archives) is not ours to find.
     for how in "" -static; do
         read -ra how_flags <<<"$how"
-        read -ra others < <(pc --libs --static "$package" | sed -E 's/-lrnnpack[a-z-]*//g')
+        read -ra others < <(pkg-config --libs --static "$package" | sed -E 's/-lrnnpack[a-z-]*//g')
         if ! "$cc" "${flags[@]}" "${how_flags[@]}" "$work/empty.c" "${others[@]}" -o "$work/empty" 2>"$log"; then
             echo "pkg-config, $component, static libraries${how:+ and a static program}: skipped, $(grep -om 1 'cannot find.*' "$log")"
             continue

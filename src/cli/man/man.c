@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * rnnpack-man VERSION FOLDER: writes the manual pages into FOLDER, by the table of commands: rnnpack.1, and one page
- * per command. The build runs it, and installs them.
+ * rnnpack-man VERSION PAGES COMPLETIONS: writes the manual pages into the folder PAGES, by the table of commands:
+ * rnnpack.1, and one page per command; and completions for shells into the folder COMPLETIONS. The build runs it, and
+ * installs them.
  */
-#include <stdio.h>
-#include <string.h>
+#include "man.h"
 
-#include "../cli.h"
+#include <string.h>
 
 /* Text as troff reads it: a hyphen is a minus sign, and no line begins with a control character. */
 static void put(FILE *f, const char *text)
@@ -22,15 +22,22 @@ static void put(FILE *f, const char *text)
     }
 }
 
+FILE *open_in(const char *folder, const char *name)
+{
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return fopen(path, "w");
+}
+
 /* Begins the page of a command, or of the program (NULL); "rnnpack-records-show" is named in it. */
 static FILE *begin(char **arguments, const cli_command *c, const char *summary)
 {
-    char name[64], path[4096];
+    char name[64], file[80];
     snprintf(name, sizeof name, "rnnpack%s%s", c ? "-" : "", c ? c->name : "");
     for (char *s = name; *s; s++)
         if (*s == ' ') *s = '-';
-    snprintf(path, sizeof path, "%s/%s.1", arguments[2], name);
-    FILE *f = fopen(path, "w");
+    snprintf(file, sizeof file, "%s.1", name);
+    FILE *f = open_in(arguments[2], file);
     if (!f) return NULL;
     fprintf(f, ".TH %s 1 \"\" \"rnnpack %s\" \"rnnpack\"\n.SH NAME\n", name, arguments[1]);
     put(f, name);
@@ -79,9 +86,10 @@ static int write_main(char **arguments)
 
 int main(int argc, char **argv)
 {
-    int good = argc == 3 && write_main(argv);
+    int good = argc == 4 && write_main(argv);
     for (const cli_command *c = cli_commands; good && c->name; c++)
         if (c->options) good = write_command(argv, c);
-    if (!good) perror("rnnpack-man VERSION FOLDER");
+    if (good) good = write_completions(argv[3]);
+    if (!good) perror("rnnpack-man VERSION PAGES COMPLETIONS");
     return !good;
 }

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What is made from the program's table of commands: manual pages and completions for shells.
+ */
+#ifndef RNNP_CLI_MAN_H
+#define RNNP_CLI_MAN_H
+
+#include "../cli.h"
+
+#include <stdio.h>
+
+/* Opens FOLDER/NAME for writing. */
+FILE *open_in(const char *folder, const char *name);
+
+/* Writes FOLDER/rnnpack for bash and FOLDER/_rnnpack for zsh. Returns 1, or 0 with errno. */
+int write_completions(const char *folder);
+
+#endif
