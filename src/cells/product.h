@@ -17,8 +17,9 @@ typedef struct rnnp_product {
 /* The kernel meant for a right side [k][n] in a format, by where that lives. */
 const rnnp_variant *rnnp_product_kernel(const rnnp_selection *select, rnnp_format format, size_t n, size_t k);
 
-/* A kernel like it for panels of twice the columns, whose tiles are half as high but have at least so many rows, and read
- * the left side half as often; itself where there is none, or n columns would leave half of the last panel empty. */
+/* A kernel like it for panels of twice the columns, whose tiles are half as high but have at least so many rows, and
+ * read the left side half as often; itself where there is none, or n columns would leave half of the last panel
+ * empty. */
 const rnnp_variant *rnnp_product_wider(const rnnp_variant *usual, size_t n, size_t least_rows);
 
 /* Bytes of packed [k][n] matrices; SIZE_MAX on overflow, which no allocator can serve. */
