@@ -92,8 +92,8 @@ static void turn_tile(float *to, size_t ld, const float *from, size_t stride)
     }
 }
 
-/* `lanes` units of a gate for some k, of which `count` are there: whole tiles where k run along memory, rows where units
- * do, the rest element by element. */
+/* `lanes` units of a gate for some k, of which `count` are there: whole tiles where k run along memory, rows where
+ * units do, the rest element by element. */
 static void pack_block(float *to, size_t ld, const float *from, size_t count, size_t lanes, size_t depth,
                        size_t unit_stride, size_t k_stride)
 {

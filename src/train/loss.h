@@ -32,7 +32,8 @@ typedef struct rnnp_loss_items {
  * added up is double. A loss is within 1e-6 of the true one (relative), also where p is nearly 0 or 1; gradients within
  * 1e-6 of the weight times the scale. The caller sets the floating-point mode (fpmode.h). */
 
-/* The first of n floats that is NaN or infinite, or n. All data of a batch is looked at: their sum tells nearly always. */
+/* The first of n floats that is NaN or infinite, or n. All data of a batch is looked at: its sum tells nearly always
+ * that there is none. */
 size_t rnnp_train_first_not_finite(const rnnp_selection *select, const float *x, size_t n);
 /* Checks targets: classes in range, numbers finite, BINARY and CROSS in [0, 1], rows of CROSS with a sum within 1e-3 of
  * 1; and weights: finite, >= 0. Returns n, or the first bad item. */
