@@ -8,8 +8,8 @@
 #include "pieces.h"
 
 /* What a barrier between two steps costs two threads, and what each more adds: every thread reads a line of every
- * other, and writes one that all others read. The barrier alone takes a third of that. The rest is waiting until what the
- * others have written arrives (steps of 0.6 to 2.4 us, shared by two, took half of that and 0.6 to 0.8 us). A large
+ * other, and writes one that all others read. The barrier alone takes a third of that. The rest is waiting until what
+ * the others have written arrives (steps of 0.6 to 2.4 us, shared by two, took half of that and 0.6 to 0.8 us). A large
  * state takes longer: 8 KiB 1.4 us, 32 KiB 5 us. */
 enum { BARRIER_NS = 700, BARRIER_EACH_NS = 30, EXCHANGE_BYTES_PER_NS = 8 };
 
