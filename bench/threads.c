@@ -16,6 +16,7 @@
 #include "rnnpack/limits.h"
 #include "src/cells/groups.h"
 #include "src/cells/wave.h"
+#include "src/cells/wavefront.h"
 #include "src/clock.h"
 
 #include <math.h>

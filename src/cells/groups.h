@@ -6,7 +6,7 @@
 #ifndef RNNP_GROUPS_H
 #define RNNP_GROUPS_H
 
-#include "wavefront.h"
+#include "stack.h"
 
 typedef struct rnnp_groups {
     size_t threads[RNNP_STACK_LAYERS]; /* of each layer, at least one */

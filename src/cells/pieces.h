@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Calls whose threads do not wait for each other at every step: each does all steps of its own piece, which is some rows
- * of the batch in one direction. They meet only now and then, so that a thread that comes late can still join, and one
- * that loses its CPU is noticed.
+ * Calls whose threads do not wait for each other at every step: each does all steps of its own piece, which is some
+ * rows of the batch in one direction. They meet only now and then, so that a thread that comes late can still join, and
+ * one that loses its CPU is noticed.
  */
 #ifndef RNNP_PIECES_H
 #define RNNP_PIECES_H

@@ -25,7 +25,7 @@ double rnnp_recurrent_forward_ns(const rnnp_recurrent *layer, const rnnp_recurre
 double rnnp_recurrent_worth_ns(const rnnp_recurrent *layer, const rnnp_recurrent_call *call);
 /* Nanoseconds that so many threads take to meet, and to exchange so many bytes that one has written and others read. */
 double rnnp_meeting_ns(const rnnp_machine *m, size_t threads, double bytes);
-/* One step of one direction on `threads` of a team of `all` which meet after each part of it. alone: its time on one. */
+/* One step of one direction on `threads` of a team of `all` which meet after each part. alone: its time on one. */
 double rnnp_recurrent_shared_ns(const rnnp_recurrent *layer, size_t batch, size_t threads, size_t all, double alone);
 /* Threads of its team that a call may use. */
 size_t rnnp_recurrent_threads(const rnnp_recurrent_call *call);

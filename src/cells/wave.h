@@ -20,7 +20,7 @@
 #define RNNP_WAVE_H
 
 #include "loop.h"
-#include "wavefront.h"
+#include "stack.h"
 
 enum { RNNP_WAVE_STAGES = 2 * RNNP_STACK_LAYERS };
 

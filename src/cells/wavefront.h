@@ -1,18 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A stack of recurrent layers with one direction each, where x of a layer is y of the one before.
+ * How a stack runs.
  */
 #ifndef RNNP_WAVEFRONT_H
 #define RNNP_WAVEFRONT_H
 
-#include "recurrent.h"
-
-enum { RNNP_STACK_LAYERS = 8 }; /* most layers of one stack */
-
-typedef struct rnnp_stacked {
-    const rnnp_recurrent *layer;
-    rnnp_recurrent_call call;
-} rnnp_stacked;
+#include "stack.h"
 
 /* How threads share a stack. Bits do not depend on it. */
 typedef enum rnnp_stack_schedule {
