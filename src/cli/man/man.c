@@ -22,13 +22,6 @@ static void put(FILE *f, const char *text)
     }
 }
 
-FILE *open_in(const char *folder, const char *name)
-{
-    char path[4096];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    return fopen(path, "w");
-}
-
 /* Begins the page of a command, or of the program (NULL); "rnnpack-records-show" is named in it. */
 static FILE *begin(char **arguments, const cli_command *c, const char *summary)
 {

@@ -10,7 +10,12 @@
 #include <stdio.h>
 
 /* Opens FOLDER/NAME for writing. */
-FILE *open_in(const char *folder, const char *name);
+static inline FILE *open_in(const char *folder, const char *name)
+{
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return fopen(path, "w");
+}
 
 /* Writes FOLDER/rnnpack for bash and FOLDER/_rnnpack for zsh. Returns 1, or 0 with errno. */
 int write_completions(const char *folder);
