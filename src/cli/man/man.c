@@ -4,7 +4,7 @@
  * rnnpack.1, and one page per command; and completions for shells into the folder COMPLETIONS. The build runs it, and
  * installs them.
  */
-#include "man.h"
+#include "completions.h"
 
 #include <string.h>
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What is made from the program's table of commands: manual pages and completions for shells.
+ * Completions for shells, made from the table of commands as the manual pages are.
  */
-#ifndef RNNP_CLI_MAN_H
-#define RNNP_CLI_MAN_H
+#ifndef RNNP_CLI_COMPLETIONS_H
+#define RNNP_CLI_COMPLETIONS_H
 
 #include "../cli.h"
 
