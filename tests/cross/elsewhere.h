@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Included before a source that is compiled without __linux__: what other systems of POSIX do not have is gone. macOS has
- * none of these.
+ * Included before a source that is compiled without __linux__: what other systems of POSIX do not have is gone. macOS
+ * has none of these.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What bash and zsh complete after "rnnpack": commands, options, and files where a value or operand is one. Both scripts
- * are made from the table of commands.
+ * What bash and zsh complete after "rnnpack": commands, options, and files where a value or operand is one. Both
+ * scripts are made from the table of commands.
  */
-#include "man.h"
+#include "completions.h"
 
 #include <stdio.h>
 #include <string.h>

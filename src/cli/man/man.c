@@ -4,7 +4,7 @@
  * rnnpack.1, and one page per command; and completions for shells into the folder COMPLETIONS. The build runs it, and
  * installs them.
  */
-#include "man.h"
+#include "completions.h"
 
 #include <string.h>
 
@@ -20,13 +20,6 @@ static void put(FILE *f, const char *text)
         else
             fputc(*s, f);
     }
-}
-
-FILE *open_in(const char *folder, const char *name)
-{
-    char path[4096];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    return fopen(path, "w");
 }
 
 /* Begins the page of a command, or of the program (NULL); "rnnpack-records-show" is named in it. */
