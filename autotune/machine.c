@@ -123,7 +123,7 @@ static rnnp_record_key key_of(size_t threads)
         .layer = "machine", .precision = "f32", .input = 1, .hidden = 1, .batch = 1, .steps = 1, .threads = threads};
 }
 
-static void print(rnnp_machine machine, char choice[RNNP_RECORD_CHOICE])
+static void print_words(rnnp_machine machine, char choice[RNNP_RECORD_CHOICE])
 {
     size_t used = 0;
 
@@ -137,7 +137,7 @@ static void print(rnnp_machine machine, char choice[RNNP_RECORD_CHOICE])
 }
 
 /* 1, or 0 for a choice that does not have all words, with numbers. */
-static int read(const char *choice, rnnp_machine *machine)
+static int read_words(const char *choice, rnnp_machine *machine)
 {
     char name[RNNP_RECORD_WORD], value[RNNP_RECORD_WORD];
     size_t found = 0;
@@ -158,7 +158,7 @@ int rnnp_machine_find(const rnnp_records *set, const rnnp_record_host *host, siz
     const rnnp_record_key key = key_of(threads);
     const rnnp_record *record = set ? rnnp_records_exact(set, host, &key) : NULL;
 
-    return record && read(record->choice, machine);
+    return record && read_words(record->choice, machine);
 }
 
 rnnp_status rnnp_machine_keep(rnnp_records *set, const rnnp_record_host *host, size_t threads, uint64_t now,
@@ -166,7 +166,7 @@ rnnp_status rnnp_machine_keep(rnnp_records *set, const rnnp_record_host *host, s
 {
     rnnp_record record = {.key = key_of(threads), .ns = 1, .default_ns = 1, .samples = 1};
 
-    print(*machine, record.choice);
+    print_words(*machine, record.choice);
     record.at = rnnp_records_date(set, host, &record.key, now);
     return rnnp_records_add(set, host, &record);
 }

@@ -117,6 +117,7 @@ typedef struct tuning {
     const rnnp_tune_options *options;
     rnnp_records *records;
     rnnp_selection select; /* the context's on this machine */
+    int is_new;            /* 1: the machine was measured, and is to be kept with the first shape */
     rnnp_tune_progress progress;
     double start;
     int stopped;
@@ -191,7 +192,10 @@ static rnnp_status keep(tuning *t, const rnnp_record_host *host, rnnp_record *re
     record->spread = result->spread < 100 ? result->spread : 100;
     record->samples = result->samples;
     record->at = rnnp_records_date(t->records, host, &record->key, t->options->now);
-    if ((status = rnnp_records_add(t->records, host, record)) != RNNP_OK) return status;
+    if (t->is_new)
+        status = rnnp_machine_keep(t->records, host, t->options->threads, t->options->now, &t->select.machine);
+    t->is_new = 0;
+    if (status != RNNP_OK || (status = rnnp_records_add(t->records, host, record)) != RNNP_OK) return status;
     *done = 1;
     tell(t, record, result);
     return RNNP_OK;
@@ -283,10 +287,8 @@ static rnnp_status know_machine(tuning *t)
 
     t->select = t->context->selection;
     if (status != RNNP_OK) return status;
-    if (t->options->again || !rnnp_machine_find(t->records, &host, t->options->threads, &machine)) {
-        if ((status = rnnp_machine_measure(t->context, &machine)) != RNNP_OK) return status;
-        status = rnnp_machine_keep(t->records, &host, t->options->threads, t->options->now, &machine);
-    }
+    t->is_new = t->options->again || !rnnp_machine_find(t->records, &host, t->options->threads, &machine);
+    if (t->is_new && (status = rnnp_machine_measure(t->context, &machine)) != RNNP_OK) return status;
     rnnp_select_machine(&t->context->cpu, &machine, &t->select);
     return status;
 }

@@ -109,11 +109,11 @@ static inline const rnnp_variant *rnnp_select_for(const rnnp_selection *s, rnnp_
 }
 
 /* For products with n columns, or steps of n units, with weights in f32 and in L2: the row with panels twice as wide,
- * if there is one whose tiles have at least so many rows and whose last panel is more than half full, else the usual one.
- * Its tiles are half as high, and read the left side half as often. On AVX-512 that is 2 to 24 % faster for products
- * (6x64 for 12x32, rows 4 to 3200, k 64 to 512; 2 % slower with 8 rows and k from 256 on) and up to 8 % for steps (RNN
- * and GRU with reset before, hidden 128 to 512, batch 4 to 64). Tiles of fewer than six rows would read the weights too
- * often in most cases; so would any from beyond L2 (up to 20 % slower). Pure. */
+ * if there is one whose tiles have at least so many rows and whose last panel is more than half full; else the usual
+ * row. Its tiles are half as high, and read the left side half as often. On AVX-512 that is 2 to 24 % faster for
+ * products (6x64 for 12x32, rows 4 to 3200, k 64 to 512; 2 % slower with 8 rows and k from 256 on) and up to 8 % for
+ * steps (RNN and GRU with reset before, hidden 128 to 512, batch 4 to 64). Tiles of fewer than six rows would read the
+ * weights too often in most cases; so would any from beyond L2 (up to 20 % slower). Pure. */
 enum { RNNP_WIDE_ROWS = 6 };
 const rnnp_variant *rnnp_select_wider(const rnnp_variant *usual, size_t n, size_t least_rows);
 

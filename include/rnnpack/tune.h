@@ -107,11 +107,11 @@ RNNP_STRUCT_INIT(rnnp_tune_options)
  *   shapes   [n]
  *   options  may be NULL
  *   records  receives one record for each shape that was measured; an empty choice means that the default is
- *            fastest. It also receives one of the machine (layer "machine"): its rates and times, by which a plan
- *            judges where weights lie and which calls are worth threads. There is no record for a shape whose time ran
- *            out, nor for one with nothing to choose. The CPUs that the process may use (affinity, cgroup) are part of
- *            the key and are read anew for each shape; if they change during a measurement, it is repeated if there is
- *            time
+ *            fastest. With the first it receives one of the machine (layer "machine"): its rates and times, by which
+ *            a plan judges where weights lie and which calls are worth threads. There is no record for a shape whose
+ *            time ran out, nor for one with nothing to choose. The CPUs that the process may use (affinity, cgroup) are
+ *            part of the key and are read anew for each shape; if they change during a measurement, it is repeated if
+ *            there is time
  *
  * Returns  RNNP_OK, also if progress() ended it or the time ran out: the set has the shapes that are done. A shape that
  *          could be timed in fewer than five rounds is not done. RNNP_ERR_ARG; RNNP_ERR_MEMORY; RNNP_ERR_STATE if a
