@@ -109,7 +109,7 @@ def loop_of(isa, call):
 
 
 def tile_call(m, nv):
-    return f"tile(RNNP_PRODUCT_f32, {m}, {nv}, 0, 0, depth, a, lda, w, {nv} * w_bytes(RNNP_PRODUCT_f32), from, c, ldc)"
+    return f"tile(RNNP_PRODUCT_f32, {m}, {nv}, 0, 0, depth, a, lda, w, {nv} * w_bytes(RNNP_PRODUCT_f32), from, c, ldc, NULL)"
 
 
 def measure(isa, m, nv, mca):
