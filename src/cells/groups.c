@@ -76,7 +76,8 @@ int rnnp_groups_of(const rnnp_stacked *stack, size_t layers, size_t threads, siz
         const rnnp_recurrent *layer = stack[l].layer;
         rnnp_recurrent_memory w;
         rnnp_recurrent_plan_memory(layer, steps, stack[l].call.batch, 1, &w);
-        m[l] = (member){layer, stack[l].call.batch, 1, w.chunk, rnnp_recurrent_step_ns(layer, stack[l].call.batch)};
+        m[l] = (member){layer, stack[l].call.batch, 1, w.chunk,
+                        rnnp_recurrent_step_ns(layer, stack[l].call.steps, stack[l].call.batch)};
         parts = layer->parts > parts ? layer->parts : parts;
         hoists |= w.chunk > 0;
     }

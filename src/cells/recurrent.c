@@ -55,17 +55,16 @@ static double work_ns(const rnnp_recurrent *layer, size_t batch)
 }
 
 /* Weights that a step reads: x's are read once for many steps where they are a product of their own. */
-static size_t weights_of_step(const rnnp_recurrent *layer, size_t batch)
+static size_t weights_of_step(const rnnp_recurrent *layer, size_t steps, size_t batch)
 {
-    enum { SOME_STEPS = 64 };
     rnnp_recurrent_memory w;
-    rnnp_recurrent_plan_memory(layer, SOME_STEPS, batch, 1, &w);
+    rnnp_recurrent_plan_memory(layer, steps, batch, 1, &w);
     return layer->gates * layer->hidden * (layer->hidden + (w.chunk ? layer->input / w.chunk : layer->input));
 }
 
-double rnnp_recurrent_step_ns(const rnnp_recurrent *layer, size_t batch)
+double rnnp_recurrent_step_ns(const rnnp_recurrent *layer, size_t steps, size_t batch)
 {
-    const size_t each = rnnp_format_bytes(layer->format), step = weights_of_step(layer, batch) * each,
+    const size_t each = rnnp_format_bytes(layer->format), step = weights_of_step(layer, steps, batch) * each,
                  all = layer->gates * layer->hidden * (layer->hidden + layer->input) * each;
     const double read = (double)step / machine(layer)->bytes_per_ns[rnnp_home_of(layer->select, all)],
                  work = work_ns(layer, batch);
@@ -131,7 +130,8 @@ static sharing by_pieces(const rnnp_recurrent *layer, const rnnp_recurrent_call 
 {
     const size_t rows = rnnp_pieces_rows(layer, call->batch, call->lengths != NULL, n), dirs = directions(layer);
     if (rows == 0) return (sharing){1, 0, alone};
-    return (sharing){rows * dirs, rows, rnnp_recurrent_step_ns(layer, (call->batch + rows - 1) / rows) / (double)dirs};
+    return (sharing){rows * dirs, rows,
+                     rnnp_recurrent_step_ns(layer, call->steps, (call->batch + rows - 1) / rows) / (double)dirs};
 }
 
 /* What finishes a step first: all threads of the team, half of them, and so on, as more threads make shares smaller and
@@ -139,7 +139,7 @@ static sharing by_pieces(const rnnp_recurrent *layer, const rnnp_recurrent_call 
 static sharing best_sharing(const rnnp_recurrent *layer, const rnnp_recurrent_call *call)
 {
     const size_t team = rnnp_recurrent_threads(call), chosen = layer->choice.threads;
-    const double alone = rnnp_recurrent_step_ns(layer, call->batch);
+    const double alone = rnnp_recurrent_step_ns(layer, call->steps, call->batch);
     sharing best = {1, 0, alone};
     for (size_t n = chosen && chosen < team ? chosen : team; n > 1; n /= 2) {
         const sharing steps = by_steps(layer, call->batch, n, alone), pieces = by_pieces(layer, call, n, alone);
@@ -152,7 +152,7 @@ static sharing best_sharing(const rnnp_recurrent *layer, const rnnp_recurrent_ca
 
 double rnnp_recurrent_forward_ns(const rnnp_recurrent *layer, const rnnp_recurrent_call *call)
 {
-    const double alone = rnnp_recurrent_step_ns(layer, call->batch) * (double)call->steps;
+    const double alone = rnnp_recurrent_step_ns(layer, call->steps, call->batch) * (double)call->steps;
     if (rnnp_recurrent_threads(call) == 1 || alone < rnnp_recurrent_worth_ns(layer, call)) return alone;
     return best_sharing(layer, call).ns * (double)call->steps;
 }
@@ -162,7 +162,7 @@ double rnnp_recurrent_forward_ns(const rnnp_recurrent *layer, const rnnp_recurre
 /* Whether it is worth them. */
 static int is_worth_waking(const rnnp_recurrent *layer, const rnnp_recurrent_call *call)
 {
-    const double ns = rnnp_recurrent_step_ns(layer, call->batch) * (double)call->steps;
+    const double ns = rnnp_recurrent_step_ns(layer, call->steps, call->batch) * (double)call->steps;
     if (ns >= rnnp_recurrent_worth_ns(layer, call)) return 1;
     /* A chosen number of threads says that sharing pays, not that waking does. */
     if (layer->choice.threads && rnnp_team_is_awake(call->team)) return 1;

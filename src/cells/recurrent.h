@@ -15,8 +15,8 @@ void rnnp_recurrent_forward(const rnnp_recurrent *layer, const rnnp_recurrent_ca
 
 /* ---- How long it takes, roughly; what depends on it are schedules, never bits ---- */
 
-/* Nanoseconds of one step on one thread, all directions. */
-double rnnp_recurrent_step_ns(const rnnp_recurrent *layer, size_t batch);
+/* Nanoseconds of one of so many steps on one thread, all directions. */
+double rnnp_recurrent_step_ns(const rnnp_recurrent *layer, size_t steps, size_t batch);
 /* What of that is the product of one direction's x, if it is computed for many steps at once. */
 double rnnp_recurrent_product_ns(const rnnp_recurrent *layer, size_t batch);
 /* Nanoseconds of a call as rnnp_recurrent_forward() would run it. */

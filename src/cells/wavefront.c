@@ -71,7 +71,8 @@ static const rnnp_machine *machine(const rnnp_stacked *stack) { return &stack->l
 static double stack_step_ns(const rnnp_stacked *stack, size_t layers)
 {
     double ns = 0;
-    for (size_t l = 0; l < layers; l++) ns += rnnp_recurrent_step_ns(stack[l].layer, stack[l].call.batch);
+    for (size_t l = 0; l < layers; l++)
+        ns += rnnp_recurrent_step_ns(stack[l].layer, stack[l].call.steps, stack[l].call.batch);
     return ns;
 }
 
@@ -95,7 +96,7 @@ size_t rnnp_wavefront_chunk(const rnnp_stacked *stack, size_t layers, size_t tas
  * bound by its operations. */
 static size_t stages_of(const rnnp_stacked *s, double ns[2])
 {
-    const double step = rnnp_recurrent_step_ns(s->layer, s->call.batch);
+    const double step = rnnp_recurrent_step_ns(s->layer, s->call.steps, s->call.batch);
     rnnp_recurrent_memory w;
     rnnp_recurrent_plan_memory(s->layer, s->call.steps, s->call.batch, 1, &w);
     ns[1] = 0;

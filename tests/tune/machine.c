@@ -161,7 +161,8 @@ TEST(test_estimates)
     rnnp_select_machine(&context->cpu, &example, &select);
     l.select = &select;
     rnnp_recurrent_prepare(&l);
-    assert_true(fabs(rnnp_recurrent_step_ns(&l, 1) - bytes / 150.5) < 1e-6);
-    assert_true(fabs(rnnp_recurrent_step_ns(&l, 100) - 100 * flops / (0.85 * 217.25)) < 1e-6);
+    assert_true(fabs(rnnp_recurrent_step_ns(&l, 64, 1) - bytes / 150.5) < 1e-6);
+    assert_true(fabs(rnnp_recurrent_step_ns(&l, 1, 1) - 2 * 4.0 * 64 * 64 * sizeof(float) / 150.5) < 1e-6);
+    assert_true(fabs(rnnp_recurrent_step_ns(&l, 64, 100) - 100 * flops / (0.85 * 217.25)) < 1e-6);
     assert_true(fabs(rnnp_recurrent_worth_ns(&l, &alone) - 7 * 41000) < 1e-6);
 }
