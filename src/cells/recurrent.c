@@ -135,11 +135,10 @@ static sharing by_pieces(const rnnp_recurrent *layer, const rnnp_recurrent_call 
 }
 
 /* What finishes a step first: all threads of the team, half of them, and so on, as more threads make shares smaller and
- * barriers longer. */
-static sharing best_sharing(const rnnp_recurrent *layer, const rnnp_recurrent_call *call)
+ * barriers longer. alone: a step on one. */
+static sharing best_sharing(const rnnp_recurrent *layer, const rnnp_recurrent_call *call, double alone)
 {
     const size_t team = rnnp_recurrent_threads(call), chosen = layer->choice.threads;
-    const double alone = rnnp_recurrent_step_ns(layer, call->steps, call->batch);
     sharing best = {1, 0, alone};
     for (size_t n = chosen && chosen < team ? chosen : team; n > 1; n /= 2) {
         const sharing steps = by_steps(layer, call->batch, n, alone), pieces = by_pieces(layer, call, n, alone);
@@ -152,17 +151,16 @@ static sharing best_sharing(const rnnp_recurrent *layer, const rnnp_recurrent_ca
 
 double rnnp_recurrent_forward_ns(const rnnp_recurrent *layer, const rnnp_recurrent_call *call)
 {
-    const double alone = rnnp_recurrent_step_ns(layer, call->steps, call->batch) * (double)call->steps;
-    if (rnnp_recurrent_threads(call) == 1 || alone < rnnp_recurrent_worth_ns(layer, call)) return alone;
-    return best_sharing(layer, call).ns * (double)call->steps;
+    const double alone = rnnp_recurrent_step_ns(layer, call->steps, call->batch), steps = (double)call->steps;
+    if (rnnp_recurrent_threads(call) == 1 || alone * steps < rnnp_recurrent_worth_ns(layer, call)) return alone * steps;
+    return best_sharing(layer, call, alone).ns * steps;
 }
 
 /* ---- The call ---- */
 
-/* Whether it is worth them. */
-static int is_worth_waking(const rnnp_recurrent *layer, const rnnp_recurrent_call *call)
+/* Whether a call that takes so long on one thread is worth more. */
+static int is_worth_waking(const rnnp_recurrent *layer, const rnnp_recurrent_call *call, double ns)
 {
-    const double ns = rnnp_recurrent_step_ns(layer, call->steps, call->batch) * (double)call->steps;
     if (ns >= rnnp_recurrent_worth_ns(layer, call)) return 1;
     /* A chosen number of threads says that sharing pays, not that waking does. */
     if (layer->choice.threads && rnnp_team_is_awake(call->team)) return 1;
@@ -182,9 +180,10 @@ static void forward_alone(const rnnp_recurrent *layer, const rnnp_recurrent_call
 
 void rnnp_recurrent_forward(const rnnp_recurrent *layer, const rnnp_recurrent_call *call)
 {
-    const int alone = rnnp_recurrent_threads(call) == 1;
-    const sharing wanted = alone ? (sharing){1, 0, 0} : best_sharing(layer, call);
-    if (wanted.threads > 1 && is_worth_waking(layer, call)) {
+    const int shares = rnnp_recurrent_threads(call) > 1;
+    const double alone = shares ? rnnp_recurrent_step_ns(layer, call->steps, call->batch) : 0;
+    const sharing wanted = shares ? best_sharing(layer, call, alone) : (sharing){1, 0, 0};
+    if (wanted.threads > 1 && is_worth_waking(layer, call, alone * (double)call->steps)) {
         rnnp_team_wake(call->team); /* they wake while states and arguments are prepared */
         if (wanted.rows > 0)
             rnnp_pieces_forward(layer, call, wanted.rows, (size_t)(PHASE_NS / wanted.ns) + 1);
