@@ -2,6 +2,7 @@
 """What the tests share: the package of this tree, models of their own, and the formulas of the cells in NumPy."""
 import os
 import sys
+import threading
 import unittest
 from pathlib import Path
 
@@ -80,6 +81,24 @@ def reference(cell, x, w, r, bias, bias_r, reverse=False, h=None, c=None):
 
 def same_bits(one, other):
     return one.dtype == other.dtype and one.shape == other.shape and one.tobytes() == other.tobytes()
+
+
+def wrong_in_threads(function, inputs, rounds):
+    """Calls function on each input again and again, each input in a thread of its own: the indices of those whose bits
+    were once not those of a call alone."""
+    wanted, wrong = [function(x) for x in inputs], []
+
+    def work(index):
+        for _ in range(rounds):
+            if not same_bits(function(inputs[index]), wanted[index]):
+                wrong.append(index)
+
+    workers = [threading.Thread(target=work, args=(index,)) for index in range(len(inputs))]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    return wrong
 
 
 def main():

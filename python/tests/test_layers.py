@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Layers from arrays: every order, direction and shape beside the formulas, and the bits of the model API."""
-import threading
 import unittest
 
 import numpy as np
 
 import support
-from support import numbers, reference, rnnpack, same_bits, weights
+from support import numbers, reference, rnnpack, same_bits, weights, wrong_in_threads
 
 LAYERS = {"rnn": rnnpack.layers.RNN, "lstm": rnnpack.layers.LSTM, "gru": rnnpack.layers.GRU}
 # PyTorch's gates as places in the other orders.
@@ -114,21 +113,9 @@ class Layers(unittest.TestCase):
         self.assertFalse(same_bits(rnnpack.layers.GRU(*units)(x)[0], rnnpack.layers.GRU(*units, reset="before")(x)[0]))
 
     def test_threads(self):
-        layer, failures = rnnpack.layers.GRU(*weights("gru", 8, 16)), []
+        layer = rnnpack.layers.GRU(*weights("gru", 8, 16))
         inputs = [numbers(n, 2, 8) for n in (3, 3, 5)]
-        wanted = [layer(x)[0] for x in inputs]
-
-        def work(index):
-            for _ in range(300):
-                if not same_bits(layer(inputs[index])[0], wanted[index]):
-                    failures.append(index)
-
-        workers = [threading.Thread(target=work, args=(index,)) for index in range(3)]
-        for one in workers:
-            one.start()
-        for one in workers:
-            one.join()
-        self.assertEqual(failures, [])
+        self.assertEqual(wrong_in_threads(lambda x: layer(x)[0], inputs, 300), [])
 
     def test_bad_input(self):
         layer, x = rnnpack.layers.LSTM(*weights("lstm", 5, 4)), numbers(6, 3, 5)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 import support
-from support import lstm_model, numbers, reference, rnnpack, same_bits, weights
+from support import lstm_model, numbers, reference, rnnpack, same_bits, weights, wrong_in_threads
 
 
 class Calls(unittest.TestCase):
@@ -89,21 +89,8 @@ class Calls(unittest.TestCase):
 
     def test_threads_of_python(self):
         """Any number of threads may call one model, with equal and with different shapes."""
-        model, failures = lstm_model(), []
         inputs = [numbers(steps, 2, 8) for steps in (3, 3, 5, 5)]
-        wanted = [model(x) for x in inputs]
-
-        def work(index):
-            for _ in range(200):
-                if not same_bits(model(inputs[index]), wanted[index]):
-                    failures.append(index)
-
-        workers = [threading.Thread(target=work, args=(index,)) for index in range(4)]
-        for worker in workers:
-            worker.start()
-        for worker in workers:
-            worker.join()
-        self.assertEqual(failures, [])
+        self.assertEqual(wrong_in_threads(lstm_model(), inputs, 200), [])
 
     def test_overhead(self):
         """A small call takes a few microseconds more than the C function; the bound is for busy machines."""
