@@ -82,7 +82,7 @@ typedef struct rnnp_machine {
 } rnnp_machine;
 
 /* By the kind of CPU and the highest ISA in use. Pure. */
-void rnnp_machine_assume(const rnnp_cpu *cpu, const char *isa, rnnp_machine *machine);
+void rnnp_machine_assume(const rnnp_cpu *cpu, rnnp_isa isa, rnnp_machine *machine);
 
 /* The chosen row of each op, and the highest ISA among those allowed. */
 typedef struct rnnp_selection {

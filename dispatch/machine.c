@@ -28,14 +28,17 @@ static int ports_512(const rnnp_cpu *cpu)
     return is_intel(cpu) ? (is_intel_server(cpu) ? 2 : 1) : cpu->family >= ZEN_5 ? 2 : 1;
 }
 
-static double flops_per_ns(const rnnp_cpu *cpu, const char *isa)
+static double flops_per_ns(const rnnp_cpu *cpu, rnnp_isa isa)
 {
-    if (strcmp(isa, "avx512") == 0) return PORT_FLOPS_512 * ports_512(cpu);
-    if (strcmp(isa, "avx2") == 0) return 2 * PORT_FLOPS_256;
-    return strcmp(isa, "neon") == 0 ? 2 * PORT_FLOPS_128 : GENERIC_FLOPS;
+    switch (isa) {
+    case RNNP_ISA_avx512: return PORT_FLOPS_512 * ports_512(cpu);
+    case RNNP_ISA_avx2: return 2 * PORT_FLOPS_256;
+    case RNNP_ISA_neon: return 2 * PORT_FLOPS_128;
+    default: return GENERIC_FLOPS;
+    }
 }
 
-void rnnp_machine_assume(const rnnp_cpu *cpu, const char *isa, rnnp_machine *machine)
+void rnnp_machine_assume(const rnnp_cpu *cpu, rnnp_isa isa, rnnp_machine *machine)
 {
     *machine = (rnnp_machine){
         .flops_per_ns = flops_per_ns(cpu, isa),

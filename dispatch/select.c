@@ -107,7 +107,7 @@ static void select_from(const choice *from, rnnp_selection *selection)
         selection->op[op] = selection->at[RNNP_FORMAT_f32][RNNP_HOME_L2][op];
     }
     selection->near_bytes = selection->far_bytes = SIZE_MAX;
-    rnnp_machine_assume(&(rnnp_cpu){.family = 0}, isas[selection->isa].name, &selection->machine);
+    rnnp_machine_assume(&(rnnp_cpu){.family = 0}, selection->isa, &selection->machine);
 }
 
 void rnnp_select(uint64_t features, int max_rank, rnnp_selection *selection)
@@ -133,14 +133,14 @@ const rnnp_variant *rnnp_select_wider(const rnnp_variant *usual, size_t n, size_
     const rnnp_variant_list *list = rnnp_rows_of(usual->isa);
     const size_t lanes = 2 * usual->traits.panels.lanes;
 
-    if (usual->traits.home != RNNP_HOME_L2 || (n % lanes != 0 && n % lanes <= lanes / 2)) return usual;
+    if (usual->traits.home != RNNP_HOME_L2 || usual->traits.panels.format != RNNP_FORMAT_f32) return usual;
+    if (n % lanes != 0 && n % lanes <= lanes / 2) return usual;
     for (size_t i = 0; i < list->count; i++) {
         const rnnp_variant *row = &list->rows[i];
         const rnnp_traits *t = &row->traits;
 
-        if (row->op == usual->op && t->panels.format == RNNP_FORMAT_f32 &&
-            t->panels.format == usual->traits.panels.format && t->panels.lanes == lanes && t->mr >= least_rows &&
-            t->home == RNNP_HOME_L2 && !(row->needs & ~usual->needs))
+        if (row->op == usual->op && t->panels.format == RNNP_FORMAT_f32 && t->panels.lanes == lanes &&
+            t->mr >= least_rows && t->home == RNNP_HOME_L2 && !(row->needs & ~usual->needs))
             return row;
     }
     return usual;
@@ -153,7 +153,7 @@ void rnnp_select_machine(const rnnp_cpu *cpu, const rnnp_machine *machine, rnnp_
     if (machine)
         *m = *machine;
     else
-        rnnp_machine_assume(cpu, isas[selection->isa].name, m);
+        rnnp_machine_assume(cpu, selection->isa, m);
     const int is_slow = 3 * m->bytes_per_ns[RNNP_HOME_L3] < m->bytes_per_ns[RNNP_HOME_L2];
     const size_t l3 = is_slow ? 0 : cpu->l3_bytes / 2;
 

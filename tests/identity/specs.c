@@ -6,10 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Sizes: one unit, less than a vector, whole vectors, ragged panels; batches of 1, some rows, and more than one tile. A
- * call takes a second thread when a step has some 2e5 flops (FLOPS_PER_THREAD), seven when it has 6e5, and the whole
- * call 1e7 (WORTH_WAKING_NS); a step has 2 * gates * hidden * (hidden + input) * batch, and most of these have
- * enough. */
+/* Sizes: one unit, less than a vector, whole vectors, ragged panels; batches of 1, some rows, and more than one tile.
+ * How many threads a call takes follows from estimates (src/cells/recurrent.c): a step has
+ * 2 * gates * hidden * (hidden + input) * batch flops, and most of these have enough. */
 #define IN_FORMAT(text, format)                                                                                 \
     {text " rnn", .cell = RNNP_CELL_RNN, .hidden = 50, .input = 5, .batch = 7, .weights = format},              \
         {text " lstm", .cell = RNNP_CELL_LSTM, .hidden = 7, .input = 9, .batch = 4, .weights = format},         \
