@@ -6,7 +6,9 @@ cycle in any order, so a handle counts who needs it: its Python object, and ever
 """
 from __future__ import annotations
 
-from typing import Any, Callable
+from typing import Any, Callable, TypeVar
+
+Owner = TypeVar("Owner", bound="Closable")
 
 
 class Handle:
@@ -40,3 +42,18 @@ class Handle:
 
     def __del__(self) -> None:
         self._release()
+
+
+class Closable:
+    """What owns a native object, and gives it back at the end of a ``with`` block."""
+
+    __slots__ = ()
+
+    def close(self) -> None:
+        raise NotImplementedError
+
+    def __enter__(self: Owner) -> Owner:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

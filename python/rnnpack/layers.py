@@ -15,7 +15,7 @@ from typing import Any, Optional, Sequence
 import numpy as np
 
 from . import _structs as S
-from ._handles import Handle
+from ._handles import Closable, Handle
 from ._native import lib, plain
 from ._recurrent import recurrent
 from .arrays import F32, I32, address, fitting, shaped, writable
@@ -43,7 +43,7 @@ class _Bound:
         self.pointer = byref(self.args)
 
 
-class Layer:
+class Layer(Closable):
     """A recurrent layer. Any number of threads may call it at the same time.
 
     ``input``, ``hidden`` and ``dirs`` (1 or 2) are its sizes.
@@ -87,12 +87,6 @@ class Layer:
         """Gives the layer's memory back, once no call uses it any more. Closing twice is allowed."""
         self._handle = None
         self._bound.clear()
-
-    def __enter__(self) -> "Layer":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def _state(self, value: Any, batch: int, what: str) -> Optional[Array]:
         if value is None:

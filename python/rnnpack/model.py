@@ -11,7 +11,7 @@ import numpy as np
 
 from . import _native, arrays
 from . import _structs as S
-from ._handles import Handle
+from ._handles import Closable, Handle
 from ._native import lib
 from .context import Context, count
 from .errors import ArgumentError, DtypeError, StateError, UnsupportedError
@@ -46,7 +46,7 @@ def packed_memory(data: Any) -> Any:
     return held
 
 
-class Model:
+class Model(Closable):
     """A closed model. ``inputs`` and ``outputs`` are its ports, ``parameters`` how many numbers it has learned.
 
     Made by :func:`load`, :class:`Builder`, :func:`train` or :meth:`quantize`. Any number of threads may use it.
@@ -73,12 +73,6 @@ class Model:
     def close(self) -> None:
         """Gives the model's memory back, once no plan and no stream of it is left. Closing twice is allowed."""
         self._handle, self._default = None, None
-
-    def __enter__(self) -> "Model":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         if self._handle is None:

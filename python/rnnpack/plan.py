@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Optional, Sequence
 import numpy as np
 
 from . import _structs as S
-from ._handles import Handle
+from ._handles import Closable, Handle
 from ._native import lib, plain
 from .arrays import tensor_of
 from .context import Context, constant, count, text
@@ -43,7 +43,7 @@ class _Run(Call):
         super().__init__(_execute, self.handle.address, inputs, outputs)
 
 
-class Plan:
+class Plan(Closable):
     """A model prepared for this host: kernels chosen and weights packed. Made by :meth:`Model.plan`.
 
     Calling it is calling the model. Any number of threads may do so at the same time. The memory of a run is kept for
@@ -83,12 +83,6 @@ class Plan:
         """Gives the plan's memory back, once no call and no stream uses it any more. Closing twice is allowed."""
         self._handle, self._only = None, None
         self._runs.clear()
-
-    def __enter__(self) -> "Plan":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     # ---- Running ----
 

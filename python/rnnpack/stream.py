@@ -10,7 +10,7 @@ from typing import Any, Iterator, Optional, Sequence, Union
 import numpy as np
 
 from . import _structs as S
-from ._handles import Handle
+from ._handles import Closable, Handle
 from ._native import lib, plain
 from .arrays import address, shape_of, shaped
 from .context import Context, count, text
@@ -32,7 +32,7 @@ def find_carried(context: Context, model: Handle) -> list[tuple[str, str]]:
     return [(text(pair.input), text(pair.output)) for pair in pairs[: n.value]]
 
 
-class Stream:
+class Stream(Closable):
     """Steps a model through time. Made by :meth:`Model.stream`; one thread at a time may use it.
 
     ``inputs`` and ``outputs`` describe the arrays of one step.
@@ -98,12 +98,6 @@ class Stream:
             raise StateError("another thread is using this stream")
         self._handle, self._only = None, (None, None)
         self._lock.release()
-
-    def __enter__(self) -> "Stream":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     # ---- Steps ----
 

@@ -10,7 +10,7 @@ from typing import Any, Callable, Optional, Sequence, Union
 import numpy as np
 
 from . import _structs as S
-from ._handles import Handle
+from ._handles import Closable, Handle
 from ._native import lib
 from .arrays import F32, address, fitting, imported, shape_of, shaped, tensor_of
 from .context import Context, constant, count, text
@@ -54,7 +54,7 @@ def _optimizer(kind: str, options: dict[str, Any]) -> S.Optimizer:
     return made
 
 
-class Trainer:
+class Trainer(Closable):
     """Trains a model step by step. One thread at a time may use it.
 
     Args:
@@ -110,12 +110,6 @@ class Trainer:
     def close(self) -> None:
         """Gives the trainer's memory back. Closing twice is allowed."""
         self._handle = None
-
-    def __enter__(self) -> "Trainer":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     # ---- Steps ----
 
