@@ -8,8 +8,9 @@ _Static_assert((int)RNNP_LOCKSTEP_LOOPS >= (int)RNNP_STACK_LAYERS, "a stack runs
 /* What is known of a layer before its threads are. */
 typedef struct member {
     const rnnp_recurrent *layer;
-    size_t batch, threads, most_chunk; /* steps whose input there is room for; 0: any number */
-    double alone;                      /* a step on one thread */
+    size_t batch, threads, product; /* steps of its input product, 0: it has none */
+    int gathers;                    /* its rows may have lengths; other layers' may not */
+    double alone;                   /* a step on one thread */
 } member;
 
 static double step_ns(const member *m, size_t threads)
@@ -48,17 +49,18 @@ static double divide(member *m, size_t layers, size_t threads)
 
 /* Each chunk has a barrier more than its steps, for its input product, and the stack fills and drains by one chunk for
  * each layer but one: (steps / chunk + layers - 1) (1 + chunk parts) phases are fewest for the root below. A product
- * should have rows for a tile. A chunk is no longer than there is room for its input, product or gathered rows. */
-static size_t chunk_of(const member *m, size_t layers, size_t steps, size_t parts, int has_lengths)
+ * should have rows for a tile. A chunk is no longer than each layer has room for: that of its product, or gathered rows
+ * of one step. */
+static size_t chunk_of(const member *m, size_t layers, size_t steps, size_t parts)
 {
     size_t most = steps > 0 ? steps : 1, least = 1, chunk = 1;
     int hoists = 0;
     for (size_t l = 0; l < layers; l++) {
         const size_t rows = m[l].layer->part[0].step->traits.mr, tile = m[l].batch ? (rows - 1) / m[l].batch + 1 : 1;
-        if (!m[l].most_chunk && has_lengths) most = 1; /* there is room for x of one step */
-        if (!m[l].most_chunk) continue;
+        if (!m[l].product && m[l].gathers) most = 1;
+        if (!m[l].product) continue;
         hoists = 1;
-        most = m[l].most_chunk < most ? m[l].most_chunk : most;
+        most = m[l].product < most ? m[l].product : most;
         least = tile > least ? tile : least;
     }
     while (hoists && layers > 1 && chunk * chunk * parts * (layers - 1) < steps) chunk++;
@@ -70,22 +72,27 @@ int rnnp_groups_of(const rnnp_stacked *stack, size_t layers, size_t threads, siz
 {
     const size_t steps = stack->call.steps;
     member m[RNNP_STACK_LAYERS];
-    size_t parts = 1, hoists = 0;
+    size_t parts = 1;
+    int hoists = 0, gathers = 0;
     if (threads < layers) return 0;
     for (size_t l = 0; l < layers; l++) {
         const rnnp_recurrent *layer = stack[l].layer;
         rnnp_recurrent_memory w;
         rnnp_recurrent_plan_memory(layer, steps, stack[l].call.batch, 1, &w);
-        m[l] = (member){layer, stack[l].call.batch, 1, w.chunk,
-                        rnnp_recurrent_step_ns(layer, stack[l].call.steps, stack[l].call.batch)};
+        m[l] = (member){.layer = layer,
+                        .batch = stack[l].call.batch,
+                        .product = w.chunk,
+                        .gathers = stack[l].call.lengths != NULL,
+                        .alone = rnnp_recurrent_step_ns(layer, steps, stack[l].call.batch)};
         parts = layer->parts > parts ? layer->parts : parts;
         hoists |= w.chunk > 0;
+        gathers |= m[l].gathers;
     }
-    const size_t usual = chunk_of(m, layers, steps, parts, stack->call.lengths != NULL);
+    const size_t usual = chunk_of(m, layers, steps, parts);
     groups->chunk = task && task < usual ? task : usual;
     groups->ns = -1;
     const size_t chunks = (steps + groups->chunk - 1) / groups->chunk + layers - 1;
-    const size_t before = (size_t)(stack->call.lengths != NULL) + hoists; /* phases of a chunk before its steps */
+    const size_t before = (size_t)(gathers + hoists); /* phases of a chunk before its steps */
     for (size_t n = threads; n >= layers; n /= 2) {
         const double step = divide(m, layers, n);
         const double ns = (double)chunks * ((double)groups->chunk * step +

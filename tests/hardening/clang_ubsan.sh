@@ -18,4 +18,4 @@ fi
 # Left out: what builds or reads other builds, what loads the library into a program without clang's runtime, and what takes
 # minutes without a sanitizer.
 "$ctest" --test-dir "$build" --output-on-failure -j "$(nproc)" -LE long -E \
-    '^(cross|install|corpus\.compilers|corpus\.emulated|identity|bench|train\.(matrix|pytorch|exported|sklearn)|sweep|hardening|tune|example)'
+    '^(cross|install|python|corpus\.compilers|corpus\.emulated|identity|bench|train\.(matrix|pytorch|exported|sklearn)|sweep|hardening|tune|example)'

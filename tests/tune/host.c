@@ -76,6 +76,8 @@ TEST(test_affinity)
     assert_true(m.moved);
     assert_int_equal(after.budget, 1);
     for (size_t k = 0; rnnp_records_get(set, k, &host, &r) == RNNP_OK; k++) {
+        if (strcmp(r->key.layer, "machine") == 0)
+            continue; /* kept with the first shape that was filed, whichever it is */
         /* what was measured while it changed counts for neither budget */
         assert_int_equal(host->budget, m.filed[r->key.batch - 1] ? before.budget : 1);
     }
