@@ -238,7 +238,10 @@ TEST(test_recurrent_node)
 TEST(test_recurrent_attributes)
 {
     static const char *const three[] = {"Tanh", "Tanh", "Tanh"}, *const unknown[] = {"Wave"};
+    static const char *const two[] = {"Tanh", "Relu"}; /* the second is for a direction that is not there */
+    const rnnp_attr repeated = {.name = "activations", .kind = RNNP_ATTR_STRINGS, .strings = three, .count = 2};
     const rnnp_attr bad[] = {
+        {.name = "activations", .kind = RNNP_ATTR_STRINGS, .strings = two, .count = 2},
         {.name = "activations", .kind = RNNP_ATTR_STRINGS, .strings = three, .count = 3},
         {.name = "activations", .kind = RNNP_ATTR_STRINGS, .strings = unknown, .count = 1},
         {.name = "direction", .kind = RNNP_ATTR_STRING, .s = "sideways"},
@@ -247,8 +250,8 @@ TEST(test_recurrent_attributes)
         {.name = "layout", .kind = RNNP_ATTR_INT, .i = 1},              /* not before opset 14 */
         {.name = "linear_before_reset", .kind = RNNP_ATTR_INT, .i = 1}, /* not of an RNN */
     };
-    const rnnp_status want[] = {RNNP_ERR_ARG, RNNP_ERR_UNSUPPORTED, RNNP_ERR_ARG,        RNNP_ERR_ARG,
-                                RNNP_ERR_ARG, RNNP_ERR_UNSUPPORTED, RNNP_ERR_UNSUPPORTED};
+    const rnnp_status want[] = {RNNP_ERR_ARG, RNNP_ERR_ARG, RNNP_ERR_UNSUPPORTED, RNNP_ERR_ARG,
+                                RNNP_ERR_ARG, RNNP_ERR_ARG, RNNP_ERR_UNSUPPORTED, RNNP_ERR_UNSUPPORTED};
     OWNED(model) model = make_model(context);
     const rnnp_value x = input3(model, "x", 5, 2, 3);
 
@@ -258,6 +261,8 @@ TEST(test_recurrent_attributes)
         FAILS(rnnp_model_add_node(model, "RNN", 13, "cell", (rnnp_value[]){x, x, x}, 3, &bad[i], 1, &y, 1), want[i]);
         assert_says(context, "RNN cell");
     }
+    rnnp_value y = 0;
+    OK(rnnp_model_add_node(model, "RNN", 13, "cell", (rnnp_value[]){x, x, x}, 3, &repeated, 1, &y, 1));
 }
 
 TEST(test_other_layers)

@@ -5,7 +5,7 @@
  *   x: f32[steps, ?, 5]            an input; ? is a dynamic dimension without a name
  *   w = f32[3,4]~6*0.5             a constant: numbers(seed 6, scale 0.5), or {1, 2.5}; i64{1} is a scalar, {1} a list
  *   y, z = Split(x, {1,3}, axis=1) a node: values, calls, lists of i64 and, by name, attributes: integers, floats with
- *                                  a point, words, 'texts' and lists of integers; _ is no value
+ *                                  a point, words, 'texts', and lists of integers, floats or words; _ is no value
  *   y = Relu@7'name'(x)            of another opset than 17, and with a name
  *   y, h, c = lstm[5,8]#3(x, n, h) a layer: widths, seed of make_layer(); x, lengths, h0, c0; then any of reverse,
  *                                  both, before, first (batch first); rnn and gru alike
@@ -18,7 +18,7 @@
 
 #include <ctype.h>
 
-enum { GRAPH_WORD = 48, GRAPH_MANY = 64, GRAPH_FEW = 8 };
+enum { GRAPH_WORD = 48, GRAPH_MANY = 64, GRAPH_FEW = 10 };
 
 typedef struct graph {
     rnnp_model *model;
@@ -154,21 +154,49 @@ typedef struct graph_args {
     rnnp_attr attr[GRAPH_FEW];
     char name[GRAPH_FEW][GRAPH_WORD], text[GRAPH_FEW][GRAPH_WORD];
     int64_t ints[GRAPH_FEW][GRAPH_MANY];
+    float floats[GRAPH_FEW];      /* of the one list of such */
+    const char *words[GRAPH_FEW]; /* likewise */
+    char word[GRAPH_FEW][GRAPH_WORD];
     int reverse, both, before, first;
 } graph_args;
+
+static inline void graph_list(graph *g, graph_args *a, rnnp_attr *attr)
+{
+    double list[GRAPH_MANY];
+    const char *from = g->at + 1;
+
+    while (isspace((unsigned char)*from)) from++;
+    if (isalpha((unsigned char)*from)) {
+        attr->kind = RNNP_ATTR_STRINGS;
+        attr->strings = a->words;
+        for (g->at = from; !graph_accept(g, '}'); (void)graph_accept(g, ',')) {
+            assert_true(attr->count < GRAPH_FEW);
+            a->words[attr->count] = graph_word(g, a->word[attr->count]);
+            attr->count++;
+        }
+        return;
+    }
+    attr->count = graph_numbers(g, list);
+    if (memchr(from, '.', (size_t)(g->at - from))) {
+        assert_true(attr->count <= GRAPH_FEW);
+        attr->kind = RNNP_ATTR_FLOATS;
+        attr->floats = a->floats;
+        for (size_t i = 0; i < attr->count; i++) a->floats[i] = (float)list[i];
+    } else {
+        attr->kind = RNNP_ATTR_INTS;
+        attr->ints = a->ints[a->n_attrs];
+        for (size_t i = 0; i < attr->count; i++) a->ints[a->n_attrs][i] = (int64_t)list[i];
+    }
+}
 
 static inline void graph_attr(graph *g, graph_args *a, const char *name)
 {
     rnnp_attr *attr = &a->attr[a->n_attrs];
-    double list[GRAPH_MANY];
     const char *from = g->at;
 
     *attr = (rnnp_attr){.name = strcpy(a->name[a->n_attrs], name), .kind = RNNP_ATTR_INT};
     if (graph_next(g) == '{') {
-        attr->kind = RNNP_ATTR_INTS;
-        attr->count = graph_numbers(g, list);
-        attr->ints = a->ints[a->n_attrs];
-        for (size_t i = 0; i < attr->count; i++) a->ints[a->n_attrs][i] = (int64_t)list[i];
+        graph_list(g, a, attr);
     } else if (graph_accept(g, '\'')) {
         const size_t n = strcspn(g->at, "'");
 

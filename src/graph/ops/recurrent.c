@@ -43,6 +43,15 @@ static float next_number(const rnnp_attr *list, size_t *taken, int wants)
     return wants && list && *taken < list->count ? list->floats[(*taken)++] : NAN;
 }
 
+/* ONNX's definition gives RNN the names of two directions by default, and tools write that down for one direction too.
+ * Names of a direction that is not there do no harm if they repeat the others. */
+static int repeats(const rnnp_attr *names, size_t each)
+{
+    int same = names->count == 2 * each;
+    for (size_t i = 0; same && i < each; i++) same = strcasecmp(names->strings[i], names->strings[each + i]) == 0;
+    return same;
+}
+
 static rnnp_status parse_activations(rnnp_parse *p, recurrent_params *params)
 {
     const rnnp_attr *names = rnnp_parse_attr(p, "activations", RNNP_ATTR_STRINGS);
@@ -54,7 +63,7 @@ static rnnp_status parse_activations(rnnp_parse *p, recurrent_params *params)
 
     rnnp_act_defaults(params->layer.cell, params->layer.act[0]);
     rnnp_act_defaults(params->layer.cell, params->layer.act[1]);
-    if (names && names->count != all && names->count != each)
+    if (names && names->count != all && names->count != each && !repeats(names, each))
         return PARSE_FAIL(p, RNNP_ERR_ARG, "%zu activations where %zu are expected", names->count, all);
     for (size_t i = 0; names && i < all; i++) {
         const char *name = names->strings[i % names->count];
