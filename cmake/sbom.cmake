@@ -41,7 +41,7 @@ endif()
 
 set(sbom_targets rnnpack)
 set(sbom_files "librnnpack=$<TARGET_FILE:rnnpack>")
-foreach(target IN ITEMS rnnpack-onnx rnnpack-cli)
+foreach(target IN ITEMS rnnpack-onnx rnnpack-cli rnnpack-ort)
     if(TARGET ${target})
         list(APPEND sbom_targets ${target})
         string(REGEX REPLACE "-cli$" "" name lib${target})

@@ -109,8 +109,9 @@ foreach(file IN LISTS files)
             add_library_of(${ours} DYNAMIC_LINK ${library})
         endif()
     endforeach()
-    # A header whose functions are compiled in: the library's checksums, and the program's of training data.
-    if(ours STREQUAL "librnnpack" OR (ours STREQUAL "rnnpack" AND dynamic MATCHES "'libcsv\\."))
+    # A header whose functions are compiled in: the library's checksums, and the program's of
+    # training data.
+    if(ours MATCHES "^librnnpack(-ort)?$" OR (ours STREQUAL "rnnpack" AND dynamic MATCHES "'libcsv\\."))
         add_library_of(${ours} CONTAINS xxhash)
     elseif(ours STREQUAL "librnnpack-onnx") # code made from the schema
         add_library_of(${ours} CONTAINS onnx)

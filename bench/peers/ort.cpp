@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * ONNX Runtime, from its shared library alone: Debian has no package of it, and npm's has no headers. Its C API is a
- * table of functions that only ever grows at the end, so a function is known by its place.
+ * ONNX Runtime, from its shared library alone (src/ort/api.h). With --provider, rnnpack's execution provider runs the
+ * recurrent nodes.
  */
 #include "peer.h"
 
+#include "../../src/ort/api.h"
+
 #include <dlfcn.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <stdexcept>
 #include <utility>
@@ -14,69 +17,43 @@
 
 namespace {
 
-struct Status;
-struct Env;
-struct Session;
-struct SessionOptions;
-struct MemoryInfo;
-struct RunOptions;
-struct Value;
-
-using Function = void (*)();
-
-struct Place {
-    const Function *table;
-    std::size_t index;
-
-    template <class Type> operator Type() const { return reinterpret_cast<Type>(table[index]); }
-};
+using Status = OrtStatus;
+using Value = OrtValue;
+using Session = OrtSession;
 
 struct Api {
-    const Function *table;
-
-    Place at(std::size_t index) const { return {table, index}; }
-
-    const char *(*GetErrorMessage)(const Status *) = at(2);
-    Status *(*CreateEnv)(int log_level, const char *log_id, Env **) = at(3);
-    Status *(*CreateSession)(const Env *, const char *path, const SessionOptions *, Session **) = at(7);
-    Status *(*Run)(Session *, const RunOptions *, const char *const *input_names, const Value *const *inputs,
-                   std::size_t n_inputs, const char *const *output_names, std::size_t n_outputs, Value **) = at(9);
-    Status *(*CreateSessionOptions)(SessionOptions **) = at(10);
-    Status *(*SetSessionGraphOptimizationLevel)(SessionOptions *, int level) = at(23);
-    Status *(*SetIntraOpNumThreads)(SessionOptions *, int threads) = at(24);
-    Status *(*SetInterOpNumThreads)(SessionOptions *, int threads) = at(25);
-    Status *(*CreateTensorWithDataAsOrtValue)(const MemoryInfo *, void *data, std::size_t bytes,
-                                              const std::int64_t *shape, std::size_t rank, int type, Value **) = at(49);
-    Status *(*CreateCpuMemoryInfo)(int allocator_type, int memory_type, MemoryInfo **) = at(69);
-    void (*ReleaseSession)(Session *) = at(95);
-    void (*ReleaseValue)(Value *) = at(96);
-};
-
-struct ApiBase {
-    const Function *(*GetApi)(std::uint32_t version);
-    const char *(*GetVersionString)();
+    ORT_FUNCTIONS(ORT_MEMBER)
+    ORT_HOST_FUNCTIONS(ORT_MEMBER)
 };
 
 enum : int { log_errors = 3, optimise_all = 99, type_float = 1 };
-constexpr std::uint32_t api_version = 11; /* the oldest one with all of the above in place */
 
-const ApiBase &open(const std::string &path)
+const OrtApiBase &open(const std::string &path)
 {
     void *library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
     if (!library) throw std::runtime_error(dlerror());
-    using Get = const ApiBase *(*)();
+    using Get = const OrtApiBase *(*)();
     const auto get = reinterpret_cast<Get>(dlsym(library, "OrtGetApiBase"));
-    const ApiBase *base = get ? get() : nullptr;
-    if (!base || !base->GetApi(api_version))
-        throw std::runtime_error(path + ": not an ONNX Runtime with version " + std::to_string(api_version) +
+    const OrtApiBase *base = get ? get() : nullptr;
+    if (!base || !base->GetApi(ORT_API_OF))
+        throw std::runtime_error(path + ": not an ONNX Runtime with version " + std::to_string(ORT_API_OF) +
                                  " of the C API");
     return *base;
+}
+
+Api read(const OrtApiBase &base)
+{
+    Api functions{}, *const api = &functions;
+    const auto table = static_cast<const char *>(base.GetApi(ORT_API_OF));
+    ORT_FUNCTIONS(ORT_READ)
+    ORT_HOST_FUNCTIONS(ORT_READ)
+    return functions;
 }
 
 class Ort final : public peer::Peer {
   public:
     explicit Ort(const peer::Options &options)
-        : dir_(options.dir), base_(open(options.library)), api_{base_.GetApi(api_version)}
+        : dir_(options.dir), base_(open(options.library)), api_(read(base_)), provider_(!options.provider.empty())
     {
         const auto threads = static_cast<int>(options.threads);
         check(api_.CreateEnv(log_errors, "peers", &env_));
@@ -85,9 +62,10 @@ class Ort final : public peer::Peer {
         check(api_.SetIntraOpNumThreads(options_, threads));
         check(api_.SetInterOpNumThreads(options_, 1));
         check(api_.CreateCpuMemoryInfo(0, 0, &memory_));
+        if (provider_) add_provider(options.provider, std::to_string(threads));
     }
 
-    std::string name() const override { return "onnxruntime"; }
+    std::string name() const override { return provider_ ? "onnxruntime with rnnpack" : "onnxruntime"; }
     std::string version() const override { return base_.GetVersionString(); }
     std::string settings() const override { return "all graph optimisations, outputs allocated beforehand"; }
 
@@ -120,6 +98,20 @@ class Ort final : public peer::Peer {
     }
 
   private:
+    void add_provider(const std::string &path, const std::string &threads)
+    {
+        const OrtEpDevice *const *devices;
+        std::size_t n;
+        check(api_.RegisterExecutionProviderLibrary(env_, "rnnpack", path.c_str()));
+        check(api_.GetEpDevices(env_, &devices, &n));
+        const auto ours = std::find_if(devices, devices + n, [this](const OrtEpDevice *device) {
+            return std::string(api_.EpDevice_EpName(device)) == "RnnpackExecutionProvider";
+        });
+        if (ours == devices + n) throw std::runtime_error(path + ": no device for the provider");
+        const char *const key = "threads", *const value = threads.c_str();
+        check(api_.SessionOptionsAppendExecutionProvider_V2(options_, env_, ours, 1, &key, &value, 1));
+    }
+
     template <class T> static std::shared_ptr<T> handle(T *p, void (*release)(T *))
     {
         return std::shared_ptr<T>(p, release);
@@ -178,11 +170,12 @@ class Ort final : public peer::Peer {
     }
 
     std::string dir_;
-    const ApiBase &base_;
+    const OrtApiBase &base_;
     Api api_;
-    Env *env_ = nullptr; /* these three live as long as the process */
-    SessionOptions *options_ = nullptr;
-    MemoryInfo *memory_ = nullptr;
+    bool provider_;
+    OrtEnv *env_ = nullptr; /* these three live as long as the process */
+    OrtSessionOptions *options_ = nullptr;
+    OrtMemoryInfo *memory_ = nullptr;
     std::shared_ptr<Session> session_;
     std::string loaded_;
 };

@@ -106,9 +106,10 @@ static std::string quoted(const std::string &text)
 static Options parse_options(int argc, char **argv)
 {
     Options options;
-    const auto usage = std::string("usage: ") + argv[0] +
-                       " --dir DIR [--threads N] [--budget SECONDS] [--library FILE] [--write] [--blocked] "
-                       "[--once CASE] < cases";
+    const auto usage =
+        std::string("usage: ") + argv[0] +
+        " --dir DIR [--threads N] [--budget SECONDS] [--library FILE] [--provider FILE] [--write] [--blocked] "
+        "[--once CASE] < cases";
     for (int i = 1; i < argc; i++) {
         const std::string name = argv[i];
         if (name == "--write" || name == "--blocked") {
@@ -121,6 +122,8 @@ static Options parse_options(int argc, char **argv)
             options.dir = value;
         else if (name == "--library")
             options.library = value;
+        else if (name == "--provider")
+            options.provider = value;
         else if (name == "--once")
             options.once = value;
         else if (name == "--threads")

@@ -98,8 +98,9 @@ struct Weights {
 using Order = std::size_t[4];
 
 struct Options {
-    std::string dir;     /* weights, x, y and models */
-    std::string library; /* of peers that are loaded at run time */
+    std::string dir;      /* weights, x, y and models */
+    std::string library;  /* of peers that are loaded at run time */
+    std::string provider; /* what ONNX Runtime runs recurrent nodes by; empty: itself */
     std::size_t threads = 1;
     double budget = 0.03; /* seconds of timing per case */
     bool write = false;   /* write y for the others instead of checking and timing */

@@ -172,4 +172,9 @@ def contenders(options: argparse.Namespace) -> list[Contender]:
         ("sleef", program("vector", "--library", "libsleef.so.3"), activations, "apt-get install libsleef3"),
         ("libmvec", program("vector", "--library", "libmvec.so.1"), activations, "glibc 2.35 or later on x86-64"),
     ]
+    if options.provider:
+        provider = str((options.build / "librnnpack-ort.so").resolve())  # ONNX Runtime looks in its own folder
+        with_ours = program("ort", "--library", options.ort, "--provider", provider)
+        ort = next(fields for fields in found if fields[0] == "onnxruntime")
+        found = [("rnnpack", with_ours, *ort[2:]), ort]
     return [Contender(*fields, options.isa) for fields in found if options.torch or fields[0] != "torch"]

@@ -323,6 +323,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     own = "where a oneDNN of one's own is installed, version 2 or 3 (default: Debian's)"
     add("--onednn", metavar="PREFIX", help=own)
     add("--ort", default="libonnxruntime.so.1", metavar="LIB", help="ONNX Runtime's shared library")
+    add("--provider", action="store_true", help="compare ONNX Runtime with and without rnnpack's execution provider")
     add("--blas", action="append", metavar="LIB", help="a BLAS, also several (default OpenBLAS and BLIS)")
     add("--work", type=Path, default=Path("build/bench/peers"), metavar="DIR", help="for weights, outputs and logs")
     add("-o", "--output", type=Path, default=Path("build/bench/peers.json"), metavar="FILE")

@@ -35,3 +35,16 @@ install_packages() {
     as_root env DEBIAN_FRONTEND=noninteractive \
         apt-get -o DPkg::Lock::Timeout=600 -q install -y --no-install-recommends "${missing[@]}"
 }
+
+# Prints the path of ONNX Runtime's library, from the npm package that ships it; nothing without npm.
+fetch_onnxruntime() {
+    local folder=build/onnxruntime platform
+    platform=linux/$(uname -m | sed 's/x86_64/x64/; s/aarch64/arm64/')
+    if [[ ! -d $folder ]] && command -v npm >/dev/null; then
+        say "installing onnxruntime-node for its library" >&2
+        mkdir -p "$folder"
+        npm install --silent --no-audit --no-fund --prefix "$folder" onnxruntime-node \
+            --onnxruntime-node-install=skip >"$folder.log" 2>&1 || { cat "$folder.log" >&2 && rm -rf "$folder"; }
+    fi
+    find "$folder" -path "*/$platform/libonnxruntime.so*" 2>/dev/null | head -n 1 || true
+}

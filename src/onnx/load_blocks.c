@@ -125,7 +125,7 @@ static void dequantise(const blocks *b, float *to)
 
 rnnp_status loader_blocks_node(loader *l, rnnp_model *model, loader_node *node)
 {
-    blocks b;
+    blocks b = {0};
 
     if (strcmp(node->op, "MatMulNBits") != 0) return RNNP_OK;
     rnnp_status status = read_attributes(l, node, &b);

@@ -6,6 +6,7 @@
  *   claim.c    which nodes of a graph the provider takes, and which of them together
  *   part.c     nodes of a graph as a model of rnnpack's
  *   compute.c  plans and runs of such a model, behind ONNX Runtime's tensors
+ *   status.c   failures and the log, in ONNX Runtime's terms
  *
  * The graph is read as ONNX Runtime has it, not as a file: no parser is needed, and whatever it folded is folded.
  */
@@ -79,10 +80,12 @@ OrtStatus *rnnp_ort_name(const rnnp_ort_ep *ep, const OrtValueInfo *value, const
 
 /* ---- What the library exports ---- */
 
+#define ORT_EXPORT __attribute__((visibility("default")))
+
 /* Fails with an older runtime than 1.23. */
-RNNP_API OrtStatus *CreateEpFactories(const char *name, const OrtApiBase *base, const OrtLogger *logger,
-                                      OrtEpFactory **factories, size_t room, size_t *n);
-RNNP_API OrtStatus *ReleaseEpFactory(OrtEpFactory *factory);
+ORT_EXPORT OrtStatus *CreateEpFactories(const char *name, const OrtApiBase *base, const OrtLogger *logger,
+                                        OrtEpFactory **factories, size_t room, size_t *n);
+ORT_EXPORT OrtStatus *ReleaseEpFactory(OrtEpFactory *factory);
 
 /* ---- Callbacks of OrtEp ---- */
 
