@@ -13,4 +13,4 @@ work=$(mktemp -d) # ctest keeps one log per folder
 trap 'rm -rf "$work"' EXIT
 echo "subdirs(\"$build\")" >"$work/CTestTestfile.cmake"
 RNNPACK_MAX_ISA=$isa "$ctest" --test-dir "$work" --output-on-failure -j "$(nproc)" -LE '^long$' \
-    -E '@|matrix|pytorch|emulated|^(bench|corpus\.|cross|deps|docs|fuzz|headers|install|package|python|records|site|structs|sweep|symbols)'
+    -E '@|matrix|pytorch|exported|hostile|emulated|^(bench|corpus\.|cross|deps|docs|fuzz|headers|install|package|python|records|site|structs|sweep|symbols)'

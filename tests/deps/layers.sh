@@ -13,6 +13,7 @@ autotune/  autotune/ src/context.h src/structs.h src/clock.h src/file.h src/thre
 kernels/   kernels/ include/
 dispatch/  dispatch/ kernels/ include/
 src/cli/   src/cli/ include/ kernels/cells.def
+src/ort/   src/ort/ include/
 src/       src/ autotune/choice.h autotune/machine.h dispatch/ kernels/ include/
 examples/  examples/ include/
 '
