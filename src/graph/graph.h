@@ -423,6 +423,10 @@ typedef struct rnnp_name_table {
     size_t cap_name, cap_fork, cap_number;
 } rnnp_name_table;
 
+typedef struct rnnp_metadata {
+    const char *key, *value;
+} rnnp_metadata;
+
 struct rnnp_model {
     const rnnp_context *context; /* stays first in all versions */
     const rnnp_model_calls *calls;
@@ -442,10 +446,12 @@ struct rnnp_model {
     const rnnp_load_options *options;                        /* the same: which inputs are bound, which outputs stay */
     uint8_t *bound;                                          /* [options->n_bound]: the input was there */
     struct rnnp_block *blocks;                               /* everything allocated by rnnp_model_alloc */
-    const char *producer;                                    /* what wrote the file, "" if unknown */
-    const char *layer;                                       /* name of the layer whose weights are added, or NULL */
-    struct rnnp_packed *packed;                              /* the packed file behind it (src/packed/), or NULL */
-    _Atomic uint64_t mark;                                   /* rnnp_model_mark(); 0: not asked for yet */
+    rnnp_metadata *metadata;                                 /* keys differ; in the order in which they came */
+    size_t n_metadata, cap_metadata;
+    const char *producer;       /* what wrote the file, "" if unknown */
+    const char *layer;          /* name of the layer whose weights are added, or NULL */
+    struct rnnp_packed *packed; /* the packed file behind it (src/packed/), or NULL */
+    _Atomic uint64_t mark;      /* rnnp_model_mark(); 0: not asked for yet */
 };
 
 static inline rnnp_status rnnp_model_need_closed(const struct rnnp_model *model)
@@ -500,5 +506,6 @@ rnnp_status rnnp_model_mark(const struct rnnp_model *model, uint64_t *mark);
 int rnnp_node_reads(const rnnp_node *node, size_t input);
 /* Remembers what wrote the file ("pytorch"), for warnings about known exporter faults. */
 rnnp_status rnnp_model_set_producer(struct rnnp_model *model, const char *name);
+rnnp_status rnnp_model_copy_metadata(struct rnnp_model *model, const struct rnnp_model *from);
 
 #endif

@@ -88,6 +88,7 @@ void rnnp_model_destroy(rnnp_model *model)
     rnnp_free(context, model->nodes, model->cap_nodes * sizeof *model->nodes);
     rnnp_free(context, model->inputs, model->cap_inputs * sizeof *model->inputs);
     rnnp_free(context, model->outputs, model->cap_outputs * sizeof *model->outputs);
+    rnnp_free(context, model->metadata, model->cap_metadata * sizeof *model->metadata);
     rnnp_free(context, model->symbols, model->cap_symbols * sizeof *model->symbols);
     free_names(context, &model->input_names);
     free_names(context, &model->output_names);

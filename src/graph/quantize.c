@@ -299,6 +299,7 @@ static rnnp_status quantize(copy *c, const rnnp_model *model)
     c->used = rnnp_arena_calloc(c->context, &own, c->options->n_rules + 1, 1);
     status = c->values && c->used ? rnnp_model_create(c->context, &c->to) : RNNP_ERR_MEMORY;
     if (status == RNNP_OK) status = rnnp_model_set_producer(c->to, model->producer);
+    if (status == RNNP_OK) status = rnnp_model_copy_metadata(c->to, model);
     if (status == RNNP_OK) status = rnnp_model_visit(model, &visitor);
     for (size_t i = 0; status == RNNP_OK && i < c->options->n_rules; i++) {
         if (!c->used[i])

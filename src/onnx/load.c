@@ -378,6 +378,23 @@ static rnnp_status check_opset(loader *l, int opset)
                      RNNP_OPSET_LAST);
 }
 
+/* All but our own, which says something of nodes. A key that comes twice has its last value. */
+static rnnp_status read_metadata(loader *l, rnnp_model *model)
+{
+    enum { MOST = 4096 }; /* each is compared with those before it */
+    const Onnx__ModelProto *file = l->file;
+    rnnp_status status = RNNP_OK;
+    if (file->n_metadata_props > MOST)
+        return rnnp_fail(l->context, RNNP_ERR_LIMIT, "%zu entries of metadata, at most %d", file->n_metadata_props,
+                         MOST);
+    for (size_t i = 0; i < file->n_metadata_props && status == RNNP_OK; i++) {
+        const Onnx__StringStringEntryProto *entry = file->metadata_props[i];
+        const char *key = entry->key ? entry->key : "", *value = entry->value ? entry->value : "";
+        if (*key && strcmp(key, LOADER_MARKS) != 0) status = rnnp_model_set_metadata(model, key, value);
+    }
+    return status;
+}
+
 static rnnp_status build(loader *l, rnnp_model *model)
 {
     const Onnx__ModelProto *file = l->file;
@@ -392,6 +409,7 @@ static rnnp_status build(loader *l, rnnp_model *model)
         return status;
     if (file->producer_name && (status = model->calls->set_producer(model, file->producer_name)) != RNNP_OK)
         return status;
+    if ((status = read_metadata(l, model)) != RNNP_OK) return status;
     for (const scope *s = root; s && status == RNNP_OK; s = s->next) status = add_initializers(l, model, s);
     if (status != RNNP_OK || (status = add_inputs(l, model, root)) != RNNP_OK ||
         (status = add_nodes(l, model, root)) != RNNP_OK || (status = add_outputs(l, model, root)) != RNNP_OK)

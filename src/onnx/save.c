@@ -49,14 +49,33 @@ static void append(ProtobufCBuffer *base, size_t size, const uint8_t *bytes)
 
 /* ---- The file ---- */
 
+/* The model's, and the list of marks if there is one. */
+static rnnp_status make_metadata(saver *s, const char *marks, Onnx__ModelProto *file)
+{
+    const rnnp_model *model = s->model;
+    const size_t n = model->n_metadata + (marks != NULL);
+    Onnx__StringStringEntryProto *entries = loader_alloc(&s->memory, (n + 1) * sizeof *entries);
+    Onnx__StringStringEntryProto **list = loader_alloc(&s->memory, (n + 1) * sizeof *list);
+    if (!entries || !list) return RNNP_ERR_MEMORY;
+    for (size_t i = 0; i < n; i++) {
+        const int is_own = i < model->n_metadata;
+        entries[i] = (Onnx__StringStringEntryProto)ONNX__STRING_STRING_ENTRY_PROTO__INIT;
+        entries[i].key = (char *)(uintptr_t)(is_own ? model->metadata[i].key : LOADER_MARKS);
+        entries[i].value = (char *)(uintptr_t)(is_own ? model->metadata[i].value : marks);
+        list[i] = &entries[i];
+    }
+    file->n_metadata_props = n;
+    file->metadata_props = list;
+    return RNNP_OK;
+}
+
 static rnnp_status emit(saver *s, rnnp_write_fn write, void *user)
 {
     const rnnp_context *context = s->model->context;
     Onnx__ModelProto file = ONNX__MODEL_PROTO__INIT;
     Onnx__OperatorSetIdProto opset = ONNX__OPERATOR_SET_ID_PROTO__INIT, microsoft = ONNX__OPERATOR_SET_ID_PROTO__INIT;
     Onnx__OperatorSetIdProto *opsets[] = {&opset, &microsoft};
-    Onnx__StringStringEntryProto marks = ONNX__STRING_STRING_ENTRY_PROTO__INIT, *metadata[] = {&marks};
-    const char *value;
+    const char *marks;
     sink to = {.base = {append}, .write = write, .user = user};
 
     file.has_ir_version = 1;
@@ -71,12 +90,9 @@ static rnnp_status emit(saver *s, rnnp_write_fn write, void *user)
     microsoft.domain = (char *)(uintptr_t)LOADER_MICROSOFT;
     microsoft.has_version = 1;
     microsoft.version = 1;
-    marks.key = (char *)(uintptr_t)LOADER_MARKS;
-    const rnnp_status status = saver_weights_marks(s, &value);
+    rnnp_status status = saver_weights_marks(s, &marks);
+    if (status == RNNP_OK) status = make_metadata(s, marks, &file);
     if (status != RNNP_OK) return status;
-    marks.value = (char *)(uintptr_t)value;
-    file.n_metadata_props = value ? 1 : 0;
-    file.metadata_props = metadata;
     file.graph = s->graph;
     const size_t size = onnx__model_proto__get_packed_size(&file);
     if (size > INT32_MAX)

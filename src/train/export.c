@@ -58,6 +58,7 @@ rnnp_status rnnp_trainer_model(const rnnp_trainer *trainer, rnnp_model **model)
     if (!trainer) return RNNP_ERR_ARG;
     if ((status = rnnp_model_create(trainer->model->context, &b.model)) != RNNP_OK) return status;
     if ((status = rnnp_model_set_producer(b.model, "rnnpack")) == RNNP_OK &&
+        (status = rnnp_model_copy_metadata(b.model, trainer->model)) == RNNP_OK &&
         (status = rnnp_model_visit(trainer->model, &visitor)) == RNNP_OK &&
         (status = rnnp_model_close(b.model)) == RNNP_OK)
         *model = b.model;

@@ -4,6 +4,7 @@
  * written.
  */
 #include "../model/folder.h"
+#include "../model/graph.h"
 #include "save.h"
 
 #include "src/context.h"
@@ -122,4 +123,57 @@ TEST(test_versions)
     rnnp_model_destroy(load(context, &whole));
     rnnp_model_destroy(model);
     free(whole.at);
+}
+
+/* ---- Metadata ---- */
+
+static void assert_metadata(const rnnp_model *model, size_t n, const char *const (*want)[2])
+{
+    assert_int_equal(rnnp_model_metadata_count(model), n);
+    for (size_t i = 0; i < n; i++) {
+        const char *key, *value;
+
+        OK(rnnp_model_metadata_get(model, i, &key, &value));
+        assert_string_equal(key, want[i][0]);
+        assert_string_equal(value, want[i][1]);
+        assert_string_equal(rnnp_model_metadata_find(model, key), value);
+    }
+}
+
+/* Texts travel with a file, beside the library's own marks of weights in 8 bits, and into a model that is made of it. */
+TEST(test_metadata)
+{
+    static const char *const want[][2] = {{"author", "a\nb = \"c\""}, {"empty", ""}, {"rnnpack.data", "2"}};
+    OWNED(context) context = make_context(NULL, 1);
+    OWNED(model) model = make_graph(context, "x: f32[3, 2]; -> y = Gemm(x, f32[2,64]~1)");
+    OPTIONS(quantize, options);
+    rnnp_model *other = NULL;
+
+    OK(rnnp_model_set_metadata(model, "author", "nobody"));
+    OK(rnnp_model_set_metadata(model, "empty", ""));
+    OK(rnnp_model_set_metadata(model, "rnnpack.data", "2"));
+    OK(rnnp_model_set_metadata(model, "author", want[0][1]));
+    assert_metadata(model, 3, want);
+    options.weights = RNNP_WEIGHTS_S8;
+    OK(rnnp_model_quantize(model, &options, &other));
+    OWNED(model) quantized = other;
+    assert_metadata(quantized, 3, want);
+    DROPPED(free_buffer) buffer file = save(context, quantized);
+    OWNED(model) loaded = load(context, &file);
+    assert_metadata(loaded, 3, want);
+    DROPPED(free_buffer) buffer again = save(context, loaded);
+    assert_same_bytes(&file, &again);
+
+    const char *key = "kept";
+    FAILS(rnnp_model_set_metadata(NULL, "a", "b"), RNNP_ERR_ARG);
+    FAILS(rnnp_model_set_metadata(model, "", "b"), RNNP_ERR_ARG);
+    FAILS(rnnp_model_set_metadata(model, NULL, "b"), RNNP_ERR_ARG);
+    FAILS(rnnp_model_set_metadata(model, "a", NULL), RNNP_ERR_ARG);
+    FAILS(rnnp_model_metadata_get(model, 3, &key, NULL), RNNP_ERR_ARG);
+    FAILS(rnnp_model_metadata_get(NULL, 0, &key, NULL), RNNP_ERR_ARG);
+    assert_string_equal(key, "kept");
+    assert_int_equal(rnnp_model_metadata_count(NULL), 0);
+    assert_null(rnnp_model_metadata_find(model, "other"));
+    assert_null(rnnp_model_metadata_find(NULL, "author"));
+    assert_metadata(model, 3, want);
 }
