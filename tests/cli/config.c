@@ -168,7 +168,7 @@ TEST(faults_have_lines)
         {"[train]\nrate = nan\n", "config.ini:2: rate is a number from 0 to 1e+06, not 'nan'"},
         {"[train]\nseed = -1\n", "config.ini:2: seed is a whole number, not '-1'"},
         {"[data]\nmask = true\n", "config.ini:2: mask is yes or no, not 'true'"},
-        {"[data]\nformat = CSV\n", "config.ini:2: format is one of wide, csv, npy, idx, tokens, not 'CSV'"},
+        {"[data]\nformat = CSV\n", "config.ini:2: format is one of wide, csv, npy, idx, tokens, recordings, not 'CSV'"},
         {"[data]\ndecimal = ;\n", "config.ini:2: decimal is . or , not ';'"},
         {"[data]\nfeatures = a,, b\n", "config.ini:2: features has nothing between two commas: 'a,, b'"},
         {"[data]\nfeatures = a,\n  b, \"c\n", "config.ini:3: features has quotes that do not match: 'b, \"c'"},

@@ -11,13 +11,16 @@
 #include "rnnpack/train.h"
 #include "text.h"
 
-typedef enum data_format { DATA_WIDE, DATA_CSV, DATA_NPY, DATA_IDX, DATA_TOKENS } data_format;
+typedef enum data_format { DATA_WIDE, DATA_CSV, DATA_NPY, DATA_IDX, DATA_TOKENS, DATA_RECORDINGS } data_format;
 typedef enum data_target { TARGET_LABEL, TARGET_NEXT, TARGET_INPUT } data_target;
 typedef enum data_missing { MISSING_REFUSE, MISSING_CARRY, MISSING_MEAN, MISSING_ZERO } data_missing;
 typedef enum data_labels { LABELS_TEXT, LABELS_NUMBER } data_labels;
+typedef enum data_unit { UNIT_MILLIVOLT, UNIT_MICROVOLT, UNIT_VOLT } data_unit;
+typedef enum data_annotations { ANNOTATIONS_NONE, ANNOTATIONS_POINTS, ANNOTATIONS_SPANS } data_annotations;
+typedef enum data_clipped { CLIPPED_KEEP, CLIPPED_MISSING } data_clipped;
 typedef enum train_score { SCORE_LOSS, SCORE_ACCURACY, SCORE_AUC, SCORE_F1 } train_score;
 
-enum { CONFIG_LAYERS = 32, CONFIG_TEXT = 4096, CONFIG_CHOICES = 16, CONFIG_VARIABLES = 16, CONFIG_KEYS = 64 };
+enum { CONFIG_LAYERS = 32, CONFIG_TEXT = 4096, CONFIG_CHOICES = 16, CONFIG_VARIABLES = 16, CONFIG_KEYS = 96 };
 
 /* One line of [model] layers, word by word. */
 typedef struct layer_line {
@@ -50,6 +53,15 @@ typedef struct train_config {
     double scale;   /* x is multiplied by it when read */
     size_t least;   /* tokens: occurrences a word needs */
     size_t longest; /* sequences are cut to their last so many steps; 0: not */
+    /* recordings; a list of them may have columns id, label and group */
+    text_list channels, classes; /* selectors (select.h) */
+    char annotator[CONFIG_TEXT]; /* WFDB: the ending of annotation files */
+    data_annotations annotations;
+    data_unit unit; /* of voltages */
+    data_clipped clipped;
+    double rate;          /* samples a second; 0: as recorded */
+    double before, after; /* points: seconds around each annotation */
+    double block;         /* seconds of a recording that are a group of their own; 0: all of it is one */
 
     /* [model] */
     layer_line layers[CONFIG_LAYERS];

@@ -247,6 +247,7 @@ void dataset_free(dataset *set)
     free_texts(set->group_names, set->groups);
     free_texts(set->class_names, set->classes);
     free_texts(set->columns, set->features);
+    free_texts(set->units, set->features);
     *set = (dataset){0};
 }
 
@@ -272,6 +273,7 @@ void dataset_copy(const dataset *set, dataset *copy)
     copy->group_names = copy_texts(set->group_names, set->groups);
     copy->class_names = copy_texts(set->class_names, set->classes);
     copy->columns = copy_texts(set->columns, F);
+    copy->units = copy_texts(set->units, F);
 }
 
 size_t dataset_longest(const dataset *set)
