@@ -172,6 +172,8 @@ TEST(faults_have_lines)
         {"[data]\ndecimal = ;\n", "config.ini:2: decimal is . or , not ';'"},
         {"[data]\nfeatures = a,, b\n", "config.ini:2: features has nothing between two commas: 'a,, b'"},
         {"[data]\nfeatures = a,\n  b, \"c\n", "config.ini:3: features has quotes that do not match: 'b, \"c'"},
+        {"[data]\ntrain = x\ntarget = input\n" MODEL "[train]\nloss = mse\nclass_weights = a: 2\n",
+         "config.ini:10: [train] class_weights requires target = label"},
         {"[search]\nx = 1 |  | 2\n", "config.ini:2: x has nothing between two |"},
         {"[search]\nx = 1\nx = 2\n", "config.ini:3: [search] x is given twice"},
         {"[search]\nx =\n", "config.ini: [search] x has no choices"},

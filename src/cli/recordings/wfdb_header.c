@@ -187,7 +187,7 @@ static int read_signal(header *h)
     if (!rec_times(w->rate, per_frame, &c->rate) || rec_hertz(c->rate) > 1e7)
         return fault(h, "'%.80s' has %zu samples in each of %g frames a second: more than 10 MHz", c->name,
                      s->per_frame, rec_hertz(w->rate));
-    const int width = format ? wfdb_bits(format) : 16, n = bits > 0 && bits < width ? (int)bits : width;
+    const int width = wfdb_bits(format) ? wfdb_bits(format) : 16, n = bits > 0 && bits < width ? (int)bits : width;
     const double half = (double)(INT64_C(1) << (n - 1));
     c->scale = (rec_scale){.zero = has_baseline ? baseline : zero,
                            .factor = 1,

@@ -25,6 +25,8 @@ static int check_format(const train_config *c)
         {"time", CSV},
         {"group", CSV | RECORDINGS},
         {"features", CSV},
+        {"categories", CSV},
+        {"time_unit", CSV},
         {"label", WIDE | CSV | RECORDINGS},
         {"separator", WIDE | CSV | RECORDINGS},
         {"decimal", WIDE | CSV},
@@ -127,6 +129,8 @@ int config_check(const train_config *c)
     if (c->folds == 1) return config_blame(c, "train", "folds", "[train] folds must be 0 or at least 2");
     if (c->target != TARGET_LABEL && c->options.loss != RNNP_LOSS_MSE)
         return config_blame(c, "train", "loss", "[train] loss must be mse when the targets are numbers");
+    if (c->target != TARGET_LABEL && c->class_weights.n)
+        return config_blame(c, "train", "class_weights", "[train] class_weights requires target = label");
     if (c->target == TARGET_LABEL && c->options.loss == RNNP_LOSS_MSE)
         return config_blame(c, "train", "loss",
                             "[train] loss must be binary, cross or sparse when the targets are labels");

@@ -16,6 +16,7 @@
 #include "../cli.h"
 
 static const key_words formats = {DATA_WIDE, {"wide", "csv", "npy", "idx", "tokens", "recordings"}};
+static const key_words time_units = {TIME_DAYS, {"days", "hours", "minutes", "seconds"}};
 static const key_words units = {UNIT_MILLIVOLT, {"mV", "uV", "V"}};
 static const key_words annotations = {ANNOTATIONS_NONE, {"none", "points", "spans"}};
 static const key_words clippings = {CLIPPED_KEEP, {"keep", "missing"}};
@@ -103,6 +104,9 @@ static const ini_key keys[] = {
     SIZE("train", "rate_patience", schedule.patience, 1),
     NUMBER("train", "warmup", schedule.warmup, 0, 1e6),
     SIZE("search", "trials", trials, 0),
+    {"train", "class_weights", KEY_LIST, AT(class_weights), NULL, 0, 0},
+    {"data", "categories", KEY_LIST, AT(categories), NULL, 0, 0},
+    WORD("data", "time_unit", time_unit, time_units),
     {"data", "channels", KEY_LIST, AT(channels), NULL, 0, 0},
     WORD("data", "unit", unit, units),
     DOUBLE("data", "rate", rate, 0, 1e6),
@@ -238,6 +242,8 @@ void config_free(train_config *config)
     text_free(&config->features);
     text_free(&config->freeze);
     text_free(&config->missing_values);
+    text_free(&config->categories);
+    text_free(&config->class_weights);
     text_free(&config->channels);
     text_free(&config->classes);
 }
