@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""recordings.py READER: files of every format of recordings, written here, and what READER reads of them.
+"""recordings.py READER PROGRAM: files of every format of recordings, written here, and what READER reads of them.
 
 The writers know the formats by their specifications and share nothing with the program. Values must be equal bit for bit:
 physical values are computed in double precision and rounded to float32 once.
@@ -18,8 +18,8 @@ except ImportError:
     sys.exit(77)
 from recording_writers import BITS, any_samples, any_signal, pack, random, work, write_atr, write_edf, write_wfdb
 
-READER = sys.argv[1]
-EMULATOR = sys.argv[2:]
+READER, PROGRAM = sys.argv[1:3]
+EMULATOR = sys.argv[3:]
 checks = 0
 
 # ---- What the program reads ----
@@ -399,6 +399,51 @@ def test_rates():
     got = read("w", rate=125).sequences[0].x[:, 0]
     assert np.isnan(got).sum() == 180 and np.isnan(got[500:680]).all() and np.nanmax(np.abs(got - 2.5)) < 1e-6
     refused("w", "from 250 to 999.999999 samples a second: the two rates are not to each other as small whole numbers", rate=999.999999)
+
+
+# ---- The program ----
+
+
+def write_beats(name, seed, annotate=True):
+    """A minute at 100 Hz: narrow beats up (N), wide ones down (V), noise."""
+    draw = np.random.default_rng(seed)
+    times = np.cumsum(draw.integers(60, 100, 70))
+    times = times[times < 5900]
+    signs = draw.choice(["N", "V"], len(times))
+    x = draw.normal(0, 0.05, 6000)
+    for t, sign in zip(times, signs):
+        near = np.arange(6000) - t
+        x += np.exp(-((near / 2) ** 2)) if sign == "N" else -0.8 * np.exp(-((near / 8) ** 2))
+    write_wfdb(name, 212, np.rint(x * 500).astype(np.int64).reshape(-1, 1), rate=100, names=["MLII"], gains=[500])
+    write_atr(name, list(zip(times.tolist(), signs.tolist(), [None] * len(times))))
+    return times, signs
+
+
+def run(*arguments):
+    done = subprocess.run([*EMULATOR, PROGRAM, *map(str, arguments)], capture_output=True, text=True)
+    assert done.returncode == 0, f"{arguments}: {done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def test_train_and_eval():
+    for k in range(4):
+        write_beats(f"beats{k}", k)
+    times, signs = write_beats("new", 9)
+    (work / "records").write_text("".join(f"beats{k}\n" for k in range(4)))
+    config = work / "beats.ini"
+    config.write_text("[data]\nformat = recordings\ntrain = records\nannotations = points\nbefore = 0.2\nafter = 0.3\nrate = 50\n"
+                      "missing = carry\nstandardise = yes\n[model]\nlayers =\n  gru 8\n  dense 2 softmax\n"
+                      "[train]\nepochs = 8\nrate = 0.02\nbatch = 16\nvalidation = 0.25\n")
+    said = run("train", config, "-o", work / "beats.onnx")
+    assert "sequences of up to 25 steps, 1 feature, 2 classes" in said, said
+    for isa in ("generic", "auto"):
+        extra = ["--isa", isa] if isa != "auto" else []
+        run("eval", work / "beats.onnx", "--config", config, "--test", work / "new.hea", "--predictions", work / f"{isa}.csv", *extra)
+    rows = [line.split(",") for line in (work / "auto.csv").read_text().splitlines()]
+    assert (work / "auto.csv").read_text() == (work / "generic.csv").read_text()
+    assert [r[0] for r in rows[1:]] == [f"new@{t / 100:.3f}" for t in times] and rows[1][1] == "new"
+    right = sum(r[3] == r[4] == s for r, s in zip(rows[1:], signs))
+    assert right >= 0.95 * len(signs), f"{right} of {len(signs)} beats"
 
 
 for name, test in list(globals().items()):
