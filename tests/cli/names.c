@@ -142,6 +142,107 @@ TEST(classes_are_in_order)
     assert_string_equal(all, "-2.5 9 10 a b inf nan1 ");
 }
 
+/* Reads a test set beside training data, and writes its steps as `reads` does. */
+static void reads_test(const char *lines, const char *train, const char *text, const char *columns, const char *values)
+{
+    READING(r, lines, train);
+    vocabulary words = {0};
+    dataset test;
+    char got[512] = "", names[512] = "";
+
+    if (dataset_read(
+            &(data_source){.config = &r.config, .path = write_text("test", text), .like = &r.set, .words = &words},
+            &test) != CLI_OK)
+        fail_msg("%s", said);
+    for (size_t f = 0; f < test.features; f++) {
+        assert_string_equal(test.columns[f], r.set.columns[f]);
+        strcat(strcat(names, f ? "|" : ""), test.columns[f]);
+    }
+    for (size_t i = 0; i < test.first[test.n] * test.features; i++)
+        snprintf(got + strlen(got), sizeof got - strlen(got), isnan(test.x[i]) ? "?" : "%g ", (double)test.x[i]);
+    assert_string_equal(names, columns);
+    assert_string_equal(got, values);
+    dataset_free(&test);
+}
+
+TEST(test_columns_have_any_order)
+{
+    reads_test(CSV, "id,x,z,y\n1,2,3,u\n", "z,y,x,id\n5,u,4,1\n7,u,6,1\n", "x|z", "4 5 6 7 ");
+    reads_test(CSV "features = x, z\n", "id,x,z,y\n1,2,3,u\n", "more,z,x,id\n0,5,4,1\n", "x|z", "4 5 ");
+    reads_test(CSV "categories = sex, s=a\n", "s=a,id,x,sex,y\n5,1,2,m,u\n", "id,x,sex,s=a\n1,2,m,5\n1,3,f,\n",
+               "s=a=5|x|sex=m", "1 2 1 ?3 0 ");
+}
+
+TEST(texts_become_channels)
+{
+    static const char text[] = "id,x,arm,y\n1,2,right,u\n1,3,left,u\n2,4,,u\n2,5,10,u\n2,6,9,u\n";
+    static char many[40000] = "id,arm,y\n", *end = many + 9;
+
+    reads(CSV "categories = arm\n", text, "2 0 0 0 1 3 0 0 1 0 | 4 ? ? ? ? 5 0 1 0 0 6 1 0 0 0", "u u");
+    READING(r, CSV "categories = arm\n", text);
+    assert_int_equal(r.set.features, 5);
+    assert_string_equal(r.set.columns[1], "arm=9");
+    assert_string_equal(r.set.columns[4], "arm=right");
+    refused(CSV "categories = leg\n", text, "data:1: there is no column 'leg' ([data] categories)");
+    refused(CSV "categories = id\n", text, "config.ini:6: categories: 'id' is not one of the features");
+    refused(CSV "categories = arm\nfeatures = x\n", text, "config.ini:6: categories: 'arm' is not one of the features");
+    refused(CSV, text, "data:2: column 3 (arm): 'right' is not a number");
+    refused(CSV "categories = arm\nfeatures = arm\n", "id,arm,y\n1,,u\n",
+            "data: the columns of categories have no text");
+    for (int i = 0; i < 1001; i++) end += sprintf(end, "1,arm %d,u\n", i);
+    refused(CSV "categories = arm\n", many,
+            "data:1002: column 2 (arm): 'arm 1000' is one text too many: a column of categories has at most 1000");
+}
+
+/* Seconds since 1970 as date(1) of GNU gives them. */
+TEST(dates_are_times)
+{
+    static const struct {
+        const char *date;
+        double seconds;
+    } dates[] = {
+        {"1970-01-01", 0},
+        {"1969-12-31", -86400},
+        {"2000-02-29", 951782400},
+        {"2000-03-01", 951868800},
+        {"1900-03-01", -2203891200.0},
+        {"0001-01-01", -62135596800.0},
+        {"9999-12-31 23:59", 253402300740.0},
+        {"2024-02-29T13:45:07Z", 1709214307},
+        {"2024-02-29T13:45:07.25+05:30", 1709194507.25},
+        {"2024-02-29 13:45-01:00", 1709217900},
+        {"2016-12-31T23:59:60Z", 1483228800},
+    };
+    static const char *const wrong[] = {"2024-02-30", "2023-02-29", "1900-02-29",
+                                        "2024-13-01", "2024-00-01", "2024-01-00"},
+                             *const odd[] = {"2024-1-01",         "24-01-01",
+                                             "2024-01-01T24:00",  "2024-01-01T12:60",
+                                             "2024-01-01T12",     "2024-01-01T1:00",
+                                             "2024-01-01x",       "2024-01-01T12:00+1",
+                                             "2024-01-01T12:00:", "2024-01-01T12:00:00.",
+                                             "20240101T"};
+    double x;
+
+    for (size_t i = 0; i < sizeof dates / sizeof dates[0]; i++) {
+        const char *why = text_date(dates[i].date, &x);
+        if (why) fail_msg("%s %s", dates[i].date, why);
+        assert_true(x == dates[i].seconds);
+    }
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+        assert_string_equal(text_date(wrong[i], &x), "is no day of the calendar");
+    for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) assert_non_null(text_date(odd[i], &x));
+    READING(r, CSV "time = t\n", "id,t,x,y\n1,2024-02-28,1,u\n1,2024-03-01T12:00,2,u\n");
+    assert_true(r.set.time[1] - r.set.time[0] == 2.5);
+    READING(s, CSV "time = t\ntime_unit = hours\n", "id,t,x,y\n1,2024-02-28,1,u\n1,2024-03-01T12:00,2,u\n");
+    assert_true(s.set.time[1] - s.set.time[0] == 60);
+    refused(CSV "time = t\n", "id,t,x,y\n1,2024-02-28,1,u\n1,7,2,u\n",
+            "data:3: column 2 (t): '7' is a number, and times before it are dates");
+    refused(CSV "time = t\n", "id,t,x,y\n1,7,1,u\n1,2024-02-28,2,u\n",
+            "data:3: column 2 (t): '2024-02-28' is a date, and times before it are numbers");
+    refused(CSV "time = t\n", "id,t,x,y\n1,2024-02-28,1,u\n1,2024-02-27,2,u\n",
+            "data:3: column 2 (t): time goes back in sequence '1': 2024-02-27 is less than in line 2");
+}
+
 TEST(a_test_set_is_like_the_training_data)
 {
     static const struct {
@@ -150,9 +251,10 @@ TEST(a_test_set_is_like_the_training_data)
         {"id,x,z,y\n1,2,3,v\n1,3,3,v\n", ""},
         {"y,id,x,z\nu,1,2,3\n", ""},
         {"id,x,z,y\n1,2,3,w\n", "test: sequence 1 ('1') has class 'w', which the training data does not have"},
-        {"id,z,x,y\n1,2,3,v\n", "test:1: feature 1 is 'z', in the training data 'x'"},
-        {"id,x,y\n1,2,v\n", "test:1: feature 2 is missing, in the training data 'z'"},
-        {"id,x,z,a,y\n1,2,3,4,v\n", "test:1: feature 3 is 'a', in the training data there is none"},
+        {"z,y,id,x\n2,v,1,3\n", ""},
+        {"id,x,y\n1,2,v\n", "test:1: there is no column 'z', which the training data has"},
+        {"id,x,z,a,y\n1,2,3,4,v\n", "test:1: column 4 is 'a', which the training data does not have; [data] features "
+                                    "says which columns are meant"},
     };
     READING(train, CSV, "id,x,z,y\n1,2,3,u\n2,2,3,v\n");
     vocabulary words = {0};

@@ -178,7 +178,9 @@ TEST(faults_have_places)
         {TIMED, "id,t,x,y\n1,5,2,u\n2,1,2,u\n1,4.5,2,u\n",
          "data:4: column 2 (t): time goes back in sequence '1': 4.5 is less than in line 2"},
         {TIMED, "id,t,x,y\n1,,2,u\n", "data:2: column 2 (t): the time is missing: ''"},
-        {TIMED, "id,t,x,y\n1,2024-01-03,2,u\n", "data:2: column 2 (t): '2024-01-03' is not a number"},
+        {TIMED, "id,t,x,y\n1,03.01.2024,2,u\n",
+         "data:2: column 2 (t): '03.01.2024' is neither a number nor a date such as 2024-02-29 or "
+         "2024-02-29T13:45:07Z"},
         {CSV, "id,x,y\n1,2,\"u\n1,3,u\n", "data:2: a quote that opens in this row is never closed"},
         {CSV, "id,x,y\n1,2,u\n1,3,\"u\"x\n",
          "data:3: column 3: a quote inside a field, or text after its closing quote"},

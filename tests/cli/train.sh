@@ -51,6 +51,22 @@ done
 expect 0 train "$work/config.ini" -o "$work/again.onnx" --quiet --seed 7
 ! cmp -s "$work/model.onnx" "$work/again.onnx" || fail "--seed changes nothing"
 
+# Weights of classes: those of balanced are 1 for classes of equal size.
+config wide train.csv label sparse "gru 4" "dense 2 softmax" -- train.epochs=2 train.balanced=yes
+expect 0 train "$work/config.ini" -o "$work/balanced.onnx"
+sed -i "s/^balanced=yes/class_weights=c0: 1, c1: 1/" "$work/config.ini"
+expect 0 train "$work/config.ini" -o "$work/weighted.onnx"
+cmp "$work/balanced.onnx" "$work/weighted.onnx" || fail "class_weights of 1: another model"
+sed -i "s/^class_weights=.*/class_weights=c0: 3/" "$work/config.ini"
+expect 0 train "$work/config.ini" -o "$work/weighted.onnx"
+! cmp -s "$work/balanced.onnx" "$work/weighted.onnx" || fail "class_weights change nothing"
+for weights in "c0 1" "c0: x" "c0: -1"; do
+    sed -i "s/^class_weights=.*/class_weights=$weights/" "$work/config.ini"
+    refuses 1 "class_weights: '$weights' is no class, a colon and a number from 0 to 1e6" train "$work/config.ini" --quiet
+done
+sed -i "s/^class_weights=.*/class_weights=c2: 1/" "$work/config.ini"
+refuses 1 "class_weights: there is no class 'c2'" train "$work/config.ini" --quiet
+
 # A break in between changes no bit.
 config wide train.csv label binary "gru 8" "dropout 0.3" "dense 1 sigmoid" -- train.epochs=6 train.batch=16 train.validation=0.2
 expect 0 train "$work/config.ini" -o "$work/whole.onnx" --quiet

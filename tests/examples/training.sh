@@ -75,6 +75,15 @@ make_data() {
             for (i = 0; i < 40; i++) for (t = 0; t <= i % 5; t++)
                 print i "," int(i / 2) "," i % 2 "," t / 2 "," 50 + i "," (t % 3 == 2 ? "" : i % 2 + t / 9) }' >"$2/visits.csv"
         ;;
+    premature) # 400 beats 300 samples apart, each third of them premature
+        printf '100 1 360 121000\n100.dat 80 20 8 0 0 %s 0 MLII\n' "$(awk 'BEGIN { for (i = 0; i < 121000; i++) s += 65 + i % 23 + i % 7 - 128
+            s = (s % 65536 + 65536) % 65536; print s < 32768 ? s : s - 65536 }')" >"$2/100.hea"
+        awk 'BEGIN { for (i = 0; i < 121000; i++) printf "%c", 65 + i % 23 + i % 7 }' >"$2/100.dat"
+        for ((i = 0; i < 400; i++)); do
+            if ((i % 3)); then printf '\x2c\x05'; else printf '\x2c\x21'; fi
+        done >"$2/100.atr"
+        printf '\x00\x00' >>"$2/100.atr"
+        ;;
     anomaly)
         npy "$2/normal.npy" "20, 28, 5" 2800 && npy "$2/test.npy" "6, 28, 5" 840
         npy "$2/test_labels.npy" "6," 6 labels

@@ -11,13 +11,17 @@
 #include "rnnpack/train.h"
 #include "text.h"
 
-typedef enum data_format { DATA_WIDE, DATA_CSV, DATA_NPY, DATA_IDX, DATA_TOKENS } data_format;
+typedef enum data_format { DATA_WIDE, DATA_CSV, DATA_NPY, DATA_IDX, DATA_TOKENS, DATA_RECORDINGS } data_format;
 typedef enum data_target { TARGET_LABEL, TARGET_NEXT, TARGET_INPUT } data_target;
 typedef enum data_missing { MISSING_REFUSE, MISSING_CARRY, MISSING_MEAN, MISSING_ZERO } data_missing;
 typedef enum data_labels { LABELS_TEXT, LABELS_NUMBER } data_labels;
+typedef enum data_unit { UNIT_MILLIVOLT, UNIT_MICROVOLT, UNIT_VOLT } data_unit;
+typedef enum data_annotations { ANNOTATIONS_NONE, ANNOTATIONS_POINTS, ANNOTATIONS_SPANS } data_annotations;
+typedef enum data_clipped { CLIPPED_KEEP, CLIPPED_MISSING } data_clipped;
+typedef enum time_unit { TIME_DAYS, TIME_HOURS, TIME_MINUTES, TIME_SECONDS } time_unit;
 typedef enum train_score { SCORE_LOSS, SCORE_ACCURACY, SCORE_AUC, SCORE_F1 } train_score;
 
-enum { CONFIG_LAYERS = 32, CONFIG_TEXT = 4096, CONFIG_CHOICES = 16, CONFIG_VARIABLES = 16, CONFIG_KEYS = 64 };
+enum { CONFIG_LAYERS = 32, CONFIG_TEXT = 4096, CONFIG_CHOICES = 16, CONFIG_VARIABLES = 16, CONFIG_KEYS = 96 };
 
 /* One line of [model] layers, word by word. */
 typedef struct layer_line {
@@ -37,9 +41,11 @@ typedef struct train_config {
     data_format format;
     char train[CONFIG_TEXT], test[CONFIG_TEXT], train_labels[CONFIG_TEXT], test_labels[CONFIG_TEXT];
     char id[CONFIG_TEXT], time[CONFIG_TEXT], label[CONFIG_TEXT], group[CONFIG_TEXT]; /* csv: names of columns */
-    text_list features; /* csv: names of columns; none: all others */
-    char separator;     /* wide, csv: ',' unless given; ' ' is any blank */
-    char decimal;       /* wide, csv: '.' or ',' */
+    text_list features;   /* csv: names of columns; none: all others */
+    text_list categories; /* csv: those of them that are texts */
+    time_unit time_unit;  /* csv: what dates are counted in */
+    char separator;       /* wide, csv: ',' unless given; ' ' is any blank */
+    char decimal;         /* wide, csv: '.' or ',' */
     data_labels label_type;
     text_list missing_values; /* wide, csv: what else stands for no value */
     data_target target;
@@ -50,6 +56,15 @@ typedef struct train_config {
     double scale;   /* x is multiplied by it when read */
     size_t least;   /* tokens: occurrences a word needs */
     size_t longest; /* sequences are cut to their last so many steps; 0: not */
+    /* recordings; a list of them may have columns id, label and group */
+    text_list channels, classes; /* selectors (select.h) */
+    char annotator[CONFIG_TEXT]; /* WFDB: the ending of annotation files */
+    data_annotations annotations;
+    data_unit unit; /* of voltages */
+    data_clipped clipped;
+    double rate;          /* samples a second; 0: as recorded */
+    double before, after; /* points: seconds around each annotation */
+    double block;         /* seconds of a recording that are a group of their own; 0: all of it is one */
 
     /* [model] */
     layer_line layers[CONFIG_LAYERS];
@@ -63,6 +78,7 @@ typedef struct train_config {
     double validation;          /* share of the training part */
     train_score score;          /* what early stopping and PLATEAU look at */
     int balanced;               /* class weights n / (classes * n of the class) */
+    text_list class_weights;    /* "CLASS: factor" */
     rnnp_train_options options; /* without its optimiser */
     rnnp_optimizer optimizer;
     rnnp_schedule schedule;

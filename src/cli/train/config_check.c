@@ -14,27 +14,40 @@ static int check_format(const train_config *c)
         WIDE = 1 << DATA_WIDE,
         CSV = 1 << DATA_CSV,
         ARRAYS = 1 << DATA_NPY | 1 << DATA_IDX,
-        TOKENS = 1 << DATA_TOKENS
+        TOKENS = 1 << DATA_TOKENS,
+        RECORDINGS = 1 << DATA_RECORDINGS
     };
     static const struct {
         const char *name;
         int formats;
     } parts[] = {
-        {"id", CSV},
+        {"id", CSV | RECORDINGS},
         {"time", CSV},
-        {"group", CSV},
+        {"group", CSV | RECORDINGS},
         {"features", CSV},
-        {"label", WIDE | CSV},
-        {"separator", WIDE | CSV},
+        {"categories", CSV},
+        {"time_unit", CSV},
+        {"label", WIDE | CSV | RECORDINGS},
+        {"separator", WIDE | CSV | RECORDINGS},
         {"decimal", WIDE | CSV},
         {"missing_values", WIDE | CSV},
         {"train_labels", ARRAYS},
         {"test_labels", ARRAYS},
-        {"scale", WIDE | CSV | ARRAYS},
-        {"standardise", WIDE | CSV | ARRAYS},
+        {"scale", WIDE | CSV | ARRAYS | RECORDINGS},
+        {"standardise", WIDE | CSV | ARRAYS | RECORDINGS},
         {"least", TOKENS},
+        {"channels", RECORDINGS},
+        {"unit", RECORDINGS},
+        {"rate", RECORDINGS},
+        {"clipped", RECORDINGS},
+        {"annotations", RECORDINGS},
+        {"annotator", RECORDINGS},
+        {"classes", RECORDINGS},
+        {"before", RECORDINGS},
+        {"after", RECORDINGS},
+        {"block", RECORDINGS},
     };
-    static const char *const formats[] = {"wide", "csv", "npy", "idx", "tokens"};
+    static const char *const formats[] = {"wide", "csv", "npy", "idx", "tokens", "recordings"};
     for (size_t i = 0; i < COUNT(parts); i++)
         if (config_line(c, "data", parts[i].name) && !(parts[i].formats & 1 << c->format))
             return config_blame(c, "data", parts[i].name, "[data] %s has no meaning in format %s", parts[i].name,
@@ -71,11 +84,37 @@ static int check_columns(const train_config *c)
     return CLI_OK;
 }
 
+/* Labels come from annotations, or from a list; what belongs to annotations needs them. */
+static int check_recordings(const train_config *c)
+{
+    static const char *const of_annotations[] = {"annotator", "classes", "block", "before", "after"};
+    const int points = c->annotations == ANNOTATIONS_POINTS;
+    if (c->format != DATA_RECORDINGS) return CLI_OK;
+    for (size_t i = 0; i < COUNT(of_annotations); i++)
+        if (config_line(c, "data", of_annotations[i]) && (i < 3 ? !c->annotations : !points))
+            return config_blame(c, "data", of_annotations[i], "[data] %s requires annotations = %s", of_annotations[i],
+                                i < 3 ? "points or spans" : "points");
+    if (points && !(c->before + c->after > 0))
+        return config_blame(c, "data", "annotations",
+                            "annotations = points requires before and after, the seconds around each annotation");
+    if (*c->label && c->annotations)
+        return config_blame(c, "data", "label",
+                            "the labels are those of annotations; label, a column of a list, is too "
+                            "many");
+    if ((*c->label || *c->group) && !*c->id)
+        return config_blame(c, "data", *c->label ? "label" : "group",
+                            "label and group are columns of a list; [data] id, its column of recordings, is missing");
+    if (c->target == TARGET_LABEL && !c->annotations && !*c->label)
+        return config_blame(c, "data", "label",
+                            "recordings have labels by [data] annotations, or by a list with a column label");
+    return CLI_OK;
+}
+
 int config_check(const train_config *c)
 {
     if (!*c->train) return config_blame(c, "data", "train", "[data] train is missing");
     if (!c->n_layers) return config_blame(c, "model", "layers", "[model] layers is missing");
-    if (check_format(c) != CLI_OK || check_columns(c) != CLI_OK) return CLI_FAILED;
+    if (check_format(c) != CLI_OK || check_columns(c) != CLI_OK || check_recordings(c) != CLI_OK) return CLI_FAILED;
     if (c->format == DATA_IDX && !*c->train_labels && c->target == TARGET_LABEL)
         return config_blame(c, "data", "train_labels", "[data] train_labels is missing");
     if ((c->mask || c->delta) && c->missing == MISSING_REFUSE)
@@ -90,6 +129,8 @@ int config_check(const train_config *c)
     if (c->folds == 1) return config_blame(c, "train", "folds", "[train] folds must be 0 or at least 2");
     if (c->target != TARGET_LABEL && c->options.loss != RNNP_LOSS_MSE)
         return config_blame(c, "train", "loss", "[train] loss must be mse when the targets are numbers");
+    if (c->target != TARGET_LABEL && c->class_weights.n)
+        return config_blame(c, "train", "class_weights", "[train] class_weights requires target = label");
     if (c->target == TARGET_LABEL && c->options.loss == RNNP_LOSS_MSE)
         return config_blame(c, "train", "loss",
                             "[train] loss must be binary, cross or sparse when the targets are labels");

@@ -15,7 +15,11 @@
 
 #include "../cli.h"
 
-static const key_words formats = {DATA_WIDE, {"wide", "csv", "npy", "idx", "tokens"}};
+static const key_words formats = {DATA_WIDE, {"wide", "csv", "npy", "idx", "tokens", "recordings"}};
+static const key_words time_units = {TIME_DAYS, {"days", "hours", "minutes", "seconds"}};
+static const key_words units = {UNIT_MILLIVOLT, {"mV", "uV", "V"}};
+static const key_words annotations = {ANNOTATIONS_NONE, {"none", "points", "spans"}};
+static const key_words clippings = {CLIPPED_KEEP, {"keep", "missing"}};
 static const key_words targets = {TARGET_LABEL, {"label", "next", "input"}};
 static const key_words missings = {MISSING_REFUSE, {"refuse", "carry", "mean", "zero"}};
 static const key_words label_types = {LABELS_TEXT, {"text", "number"}};
@@ -100,6 +104,19 @@ static const ini_key keys[] = {
     SIZE("train", "rate_patience", schedule.patience, 1),
     NUMBER("train", "warmup", schedule.warmup, 0, 1e6),
     SIZE("search", "trials", trials, 0),
+    {"train", "class_weights", KEY_LIST, AT(class_weights), NULL, 0, 0},
+    {"data", "categories", KEY_LIST, AT(categories), NULL, 0, 0},
+    WORD("data", "time_unit", time_unit, time_units),
+    {"data", "channels", KEY_LIST, AT(channels), NULL, 0, 0},
+    WORD("data", "unit", unit, units),
+    DOUBLE("data", "rate", rate, 0, 1e6),
+    WORD("data", "clipped", clipped, clippings),
+    WORD("data", "annotations", annotations, annotations),
+    NAME("data", "annotator", annotator),
+    {"data", "classes", KEY_LIST, AT(classes), NULL, 0, 0},
+    DOUBLE("data", "before", before, 0, 1e6),
+    DOUBLE("data", "after", after, 0, 1e6),
+    DOUBLE("data", "block", block, 0, 1e9),
 };
 enum { N_KEYS = COUNT(keys) };
 _Static_assert((int)N_KEYS <= (int)CONFIG_KEYS, "the configuration has a line for each key");
@@ -225,6 +242,10 @@ void config_free(train_config *config)
     text_free(&config->features);
     text_free(&config->freeze);
     text_free(&config->missing_values);
+    text_free(&config->categories);
+    text_free(&config->class_weights);
+    text_free(&config->channels);
+    text_free(&config->classes);
 }
 
 const char *config_path(const train_config *config, const char *name, char *text, size_t size)

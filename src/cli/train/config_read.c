@@ -134,6 +134,7 @@ static int defaults(train_config *c, const char *path)
                         .horizon = 1,
                         .stride = 1,
                         .scale = 1.0,
+                        .annotator = "atr",
                         .least = 1,
                         .epochs = 10,
                         .batch = 32,

@@ -88,8 +88,7 @@ static int by_value(const void *a, const void *b)
     return number_x != number_y ? number_y - number_x : strcmp(x, y);
 }
 
-/* The different texts in order; *n of them. The texts stay the caller's. */
-static char **distinct(const text_list *texts, size_t *n)
+char **build_distinct(const text_list *texts, size_t *n)
 {
     char **all = cli_alloc(texts->n + 1, sizeof *all);
     *n = 0;
@@ -163,7 +162,7 @@ static int check_ids(const dataset_builder *b)
     for (size_t i = 0; i < b->ids.n && !written; i++)
         written = strpbrk(b->ids.at[i], ".eE+") && is_plain(b->ids.at[i], &x);
     if (!written) return CLI_OK;
-    FREED char **names = distinct(&b->ids, &n);
+    FREED char **names = build_distinct(&b->ids, &n);
     return refuse_twins(b->from->path, "ids", names, n, write_alike);
 }
 
@@ -180,7 +179,7 @@ static int number_classes(dataset_builder *b)
     dataset *set = b->set;
     for (size_t i = 0; i < set->n && b->from->config->label_type == LABELS_NUMBER; i++)
         TRY(shorten(b, &b->labels.at[i]));
-    FREED char **own = distinct(&b->labels, &set->classes);
+    FREED char **own = build_distinct(&b->labels, &set->classes);
     char **names = like ? like->class_names : own;
     if (like)
         set->classes = like->classes;
@@ -200,7 +199,7 @@ static int number_classes(dataset_builder *b)
 static int number_groups(dataset_builder *b)
 {
     dataset *set = b->set;
-    FREED char **names = distinct(&b->groups, &set->groups);
+    FREED char **names = build_distinct(&b->groups, &set->groups);
     TRY(refuse_twins(b->from->path, "groups", names, set->groups, write_alike));
     set->group_names = copy_texts(names, set->groups);
     set->group = cli_alloc(set->n + 1, sizeof *set->group);
@@ -247,6 +246,7 @@ void dataset_free(dataset *set)
     free_texts(set->group_names, set->groups);
     free_texts(set->class_names, set->classes);
     free_texts(set->columns, set->features);
+    free_texts(set->units, set->features);
     *set = (dataset){0};
 }
 
@@ -272,6 +272,7 @@ void dataset_copy(const dataset *set, dataset *copy)
     copy->group_names = copy_texts(set->group_names, set->groups);
     copy->class_names = copy_texts(set->class_names, set->classes);
     copy->columns = copy_texts(set->columns, F);
+    copy->units = copy_texts(set->units, F);
 }
 
 size_t dataset_longest(const dataset *set)

@@ -2,7 +2,7 @@
  *
  * Sequences in memory, as files give them and as training needs them.
  *
- *   read_*.c    npy, csv, wide, tokens and idx files into a dataset
+ *   read_*.c    files of each format into a dataset; recordings: which ones (sources.c), what of them (select.c)
  *   prepare.c   windows, missing values, scaling
  *   split.c     parts of a dataset by sequence or by group
  */
@@ -26,6 +26,8 @@ typedef struct dataset {
     size_t classes;     /* of labels; 0 without */
     char **class_names; /* [classes] */
     char **columns;     /* [features], or NULL */
+    char **units;       /* [features] of the columns, or NULL */
+    uint64_t rate[2];   /* steps a second as a fraction; 0: not known */
     double *time;       /* [steps], or NULL: one apart */
     float *before;      /* [n][features] or NULL: of windows, the last value before them in their sequence, or NaN */
     double *since;      /* [n][features] with before: when that was, on the clock of the window's steps */
@@ -124,8 +126,13 @@ const char *build_feature(const train_config *config, const char *text, float *x
 int build_missing(const train_config *config, const char *text);
 int build_nameless(const char *text);
 
+/* The different texts in order, numbers by size before words by letter; *n of them. The texts stay the list's, the array is
+ * the caller's. */
+char **build_distinct(const text_list *texts, size_t *n);
+
 /* One reader per format; they begin with an empty set. */
 typedef int dataset_reader(const data_source *from, dataset *set);
-dataset_reader dataset_read_wide, dataset_read_csv, dataset_read_npy, dataset_read_idx, dataset_read_tokens;
+dataset_reader dataset_read_wide, dataset_read_csv, dataset_read_npy, dataset_read_idx, dataset_read_tokens,
+    dataset_read_recordings;
 
 #endif

@@ -120,18 +120,43 @@ static int start_from(fitting *f)
     return CLI_OK;
 }
 
-/* n / (classes * n of the class), of the sequences that are trained on. */
-static void balance(fitting *f, rnnp_train_options *options)
+/* "CLASS: factor" */
+static int weigh_class(const fitting *f, const char *item)
+{
+    const train_config *config = f->job->e->config;
+    const dataset *set = f->job->set;
+    FREED char *name = cli_copy(item);
+    char *colon = strrchr(name, ':');
+    double factor;
+    if (!colon || text_number(colon + 1, '.', &factor) || factor < 0 || factor > 1e6)
+        return config_blame(config, "train", "class_weights",
+                            "class_weights: '%.80s' is no class, a colon and a number from 0 to 1e6", item);
+    *colon = '\0';
+    for (size_t k = 0; k < set->classes; k++) {
+        if (strcmp(set->class_names[k], text_trim(name)) != 0) continue;
+        f->class_weights[k] *= (float)factor;
+        return CLI_OK;
+    }
+    return config_blame(config, "train", "class_weights", "class_weights: there is no class '%.80s'", name);
+}
+
+/* Of each class 1, or n / (classes * n of the class) of the sequences that are trained on; times what is given. */
+static int weigh_classes(fitting *f, rnnp_train_options *options)
 {
     const fit_job *job = f->job;
+    const train_config *config = job->e->config;
     const size_t K = job->set->classes;
-    if (!job->e->config->balanced || !K) return;
+    if ((!config->balanced && !config->class_weights.n) || !K) return CLI_OK;
     f->class_weights = cli_alloc(K, sizeof *f->class_weights);
-    for (size_t i = 0; i < job->kept->n; i++) f->class_weights[job->set->label[job->kept->at[i]]] += 1.0f;
+    for (size_t i = 0; i < job->kept->n && config->balanced; i++)
+        f->class_weights[job->set->label[job->kept->at[i]]] += 1.0f;
     for (size_t k = 0; k < K; k++)
-        if (f->class_weights[k] > 0) f->class_weights[k] = (float)job->kept->n / ((float)K * f->class_weights[k]);
+        f->class_weights[k] =
+            f->class_weights[k] > 0 ? (float)job->kept->n / ((float)K * f->class_weights[k]) : (float)!config->balanced;
+    for (size_t i = 0; i < config->class_weights.n; i++) TRY(weigh_class(f, config->class_weights.at[i]));
     options->class_weights = f->class_weights;
     options->n_classes = K;
+    return CLI_OK;
 }
 
 /* ---- Checkpoints ---- */
@@ -276,7 +301,7 @@ static int run(fitting *f, const rnnp_model *model)
     options.seed = job->seed;
     options.threads = job->e->config->threads;
     options.optimizer = &job->e->config->optimizer;
-    balance(f, &options);
+    TRY(weigh_classes(f, &options));
     TRY(cli_status(job->e->context, rnnp_trainer_create(model, &options, &f->trainer)));
     TRY(prepare_parameters(f));
     f->order = cli_alloc(job->kept->n, sizeof *f->order);

@@ -37,9 +37,10 @@ void identity_make(const train_config *config, uint64_t data, uint64_t seed, ide
     for (size_t i = 0; config_key(i); i++) {
         const ini_key *k = config_key(i);
         const char *at = (const char *)config + k->at;
-        if (counts(k) && k->kind == KEY_LIST)
-            id->parts[i] = add_texts(0, config->freeze.at, config->freeze.n); /* the only list that counts */
-        else if (counts(k))
+        if (counts(k) && k->kind == KEY_LIST) {
+            const text_list *list = (const void *)at;
+            id->parts[i] = add_texts(0, list->at, list->n);
+        } else if (counts(k))
             id->parts[i] = add(0, at, k->kind == KEY_TEXT ? strlen(at) : k->size);
         for (size_t n = 0; k->kind == KEY_LAYERS && n < config->n_layers; n++)
             id->parts[i] = add(id->parts[i] + n, config->layers[n].text, strlen(config->layers[n].text));

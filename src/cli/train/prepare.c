@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "dataset.h"
 
@@ -94,8 +95,9 @@ static void inherit(const cutting *c, dataset *set)
     windows->classes = set->classes;
     windows->class_names = set->class_names;
     windows->columns = set->columns;
-    set->class_names = NULL;
-    set->columns = NULL;
+    windows->units = set->units;
+    memcpy(windows->rate, set->rate, sizeof set->rate);
+    set->class_names = set->columns = set->units = NULL;
     inherit_groups(c, set);
 }
 
@@ -194,16 +196,26 @@ static int refuse_missing(const dataset *set)
     return CLI_OK;
 }
 
+/* The texts of the features and `more` of other channels behind them. */
+static char **widen(char **texts, size_t features, char **more, size_t channels)
+{
+    char **all = cli_alloc(channels + 1, sizeof *all);
+    for (size_t k = 0; k < channels; k++) all[k] = k < features ? texts[k] : more ? more[k] : cli_copy("");
+    free(texts);
+    return all;
+}
+
 static void name_channels(dataset *set, size_t channels)
 {
     static const char *const suffix[] = {"", " there", " since"};
-    char **names = cli_alloc(channels + 1, sizeof *names), text[256];
-    for (size_t k = 0; k < channels; k++) {
+    FREED char **names = cli_alloc(channels + 1, sizeof *names);
+    char text[256];
+    for (size_t k = set->features; k < channels; k++) {
         snprintf(text, sizeof text, "%.200s%s", set->columns[k % set->features], suffix[k / set->features]);
-        names[k] = k < set->features ? set->columns[k] : cli_copy(text);
+        names[k] = cli_copy(text);
     }
-    free(set->columns);
-    set->columns = names;
+    set->columns = widen(set->columns, set->features, names, channels);
+    if (set->units) set->units = widen(set->units, set->features, NULL, channels);
 }
 
 int dataset_fill(const train_config *config, dataset *set, const float *means)

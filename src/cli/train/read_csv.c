@@ -2,7 +2,7 @@
  *
  * Long format: one row a step, with a header. [data] id tells sequences apart: rows of one id are its steps in the
  * order of the file, wherever they stand. time may not go back; label and group are one value per sequence. All other
- * columns, or those of features, are numbers.
+ * columns, or those of features, are numbers, or texts if they are among categories.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dataset.h"
+#include "categories.h"
 
 enum { ID, TIME, LABEL, GROUP, ROLES };
 static const char *const role_names[ROLES] = {"id", "time", "label", "group"};
@@ -30,11 +30,14 @@ typedef struct reader {
     text_list header;
     struct named *names; /* of the header, sorted */
     size_t role[ROLES];  /* its column, or SIZE_MAX */
-    size_t *feature;     /* [features] their columns */
-    void *by_id;         /* tree of the sequences */
+    size_t *feature;     /* [n_raw] columns of features */
+    category **category; /* [n_raw] of texts, else NULL */
+    size_t n_raw;
+    int dated;   /* times are dates: 1, numbers: -1, not known: 0 */
+    void *by_id; /* tree of the sequences */
     sequence **all, *last;
     size_t n, room_all;
-    float *x;        /* [rows][features] */
+    float *x;        /* [rows][n_raw]; of texts their numbers */
     double *time;    /* [rows] */
     uint32_t *owner; /* [rows] sequence */
     size_t rows, room_x, room_time, room_owner;
@@ -99,49 +102,88 @@ static int find_roles(reader *r)
 
 enum { NOT_CHOSEN, CHOSEN, TAKEN }; /* as a feature; taken for a role */
 
-/* Features stand in the order of the file. */
-static int find_features(reader *r)
+static int is_category(const reader *r, const char *name) { return text_listed(&r->b.from->config->categories, name); }
+
+static category *add_feature(reader *r, size_t column)
 {
-    const text_list *chosen = &r->b.from->config->features;
-    const size_t n = r->header.n;
-    dataset *set = r->b.set;
-    FREED unsigned char *state = cli_alloc(n + 1, 1);
+    const int texts = is_category(r, r->header.at[column]);
+    r->feature[r->n_raw] = column;
+    r->category[r->n_raw] = texts ? cli_alloc(1, sizeof(category)) : NULL;
+    return r->category[r->n_raw++];
+}
+
+/* Features stand in the order of the file. */
+static int choose_features(reader *r, unsigned char *state)
+{
+    const text_list *chosen = &r->b.from->config->features, *texts = &r->b.from->config->categories;
     size_t column;
-    r->feature = cli_alloc(n + 1, sizeof *r->feature);
-    set->columns = cli_alloc(n + 1, sizeof *set->columns);
-    memset(state, chosen->n ? NOT_CHOSEN : CHOSEN, n);
-    for (int k = 0; k < ROLES; k++)
-        if (r->role[k] != SIZE_MAX) state[r->role[k]] = TAKEN;
     for (size_t f = 0; f < chosen->n; f++) {
         TRY(find_column(r, chosen->at[f], "features", &column));
         if (state[column] != NOT_CHOSEN)
             return config_blame(r->b.from->config, "data", "features", "features names '%.80s' twice", chosen->at[f]);
         state[column] = CHOSEN;
     }
-    for (size_t k = 0; k < n; k++) {
+    for (size_t f = 0; f < texts->n; f++) {
+        TRY(find_column(r, texts->at[f], "categories", &column));
+        if (state[column] != CHOSEN)
+            return config_blame(r->b.from->config, "data", "categories",
+                                "categories: '%.80s' is not one of the features", texts->at[f]);
+    }
+    for (size_t k = 0; k < r->header.n; k++) {
         if (state[k] != CHOSEN) continue;
         if (!*r->header.at[k])
             return row_fault(r, "column %zu has no name; [data] features says which columns are meant", k + 1);
         TRY(find_column(r, r->header.at[k], "features: all others", &column));
-        set->columns[set->features] = cli_copy(r->header.at[k]);
-        r->feature[set->features++] = k;
-    }
-    return set->features ? CLI_OK : row_fault(r, "there is no column of features");
-}
-
-/* A test set has the columns of the training data. */
-static int check_columns(const reader *r)
-{
-    const dataset *like = r->b.from->like, *set = r->b.set;
-    for (size_t f = 0; like && (f < like->features || f < set->features); f++) {
-        const char *want = f < like->features ? like->columns[f] : NULL,
-                   *got = f < set->features ? set->columns[f] : NULL;
-        if (!want || !got || strcmp(want, got) != 0)
-            return row_fault(r, "feature %zu is %s%.80s%s, in the training data %s%.80s%s", f + 1, got ? "'" : "",
-                             got ? got : "missing", got ? "'" : "", want ? "'" : "", want ? want : "there is none",
-                             want ? "'" : "");
+        add_feature(r, k);
     }
     return CLI_OK;
+}
+
+/* The column that a channel of the training data is made of: COLUMN=TEXT of a column of categories. */
+static const char *source_of(const reader *r, const char *channel)
+{
+    const text_list *texts = &r->b.from->config->categories;
+    for (size_t i = 0; i < texts->n; i++) {
+        const size_t n = strlen(texts->at[i]);
+        if (strncmp(channel, texts->at[i], n) == 0 && channel[n] == '=') return texts->at[i];
+    }
+    return channel;
+}
+
+/* A test set has the columns of the training data, in any order; channels are in the order of the training data. */
+static int adopt_features(reader *r, unsigned char *state)
+{
+    const dataset *like = r->b.from->like;
+    size_t column;
+    for (size_t f = 0; f < like->features;) {
+        const char *name = source_of(r, like->columns[f]);
+        if (!search_header(r, name))
+            return row_fault(r, "there is no column '%.80s', which the training data has", name);
+        TRY(find_column(r, name, "features", &column));
+        state[column] = TAKEN;
+        category *c = add_feature(r, column);
+        f += c ? category_adopt(c, name, like->columns, f, like->features) : 1;
+    }
+    for (size_t k = 0; k < r->header.n && !r->b.from->config->features.n; k++)
+        if (state[k] != TAKEN)
+            return row_fault(r,
+                             "column %zu is '%.80s', which the training data does not have; [data] features says which "
+                             "columns are meant",
+                             k + 1, r->header.at[k]);
+    return CLI_OK;
+}
+
+static int find_features(reader *r)
+{
+    const size_t n = r->header.n;
+    FREED unsigned char *state = cli_alloc(n + 1, 1);
+    r->feature = cli_alloc(n + 1, sizeof *r->feature);
+    r->category = cli_alloc(n + 1, sizeof *r->category);
+    memset(state, r->b.from->config->features.n ? NOT_CHOSEN : CHOSEN, n);
+    for (int k = 0; k < ROLES; k++)
+        if (r->role[k] != SIZE_MAX) state[r->role[k]] = TAKEN;
+    TRY((r->b.from->like ? adopt_features : choose_features)(r, state));
+    return r->n_raw ? CLI_OK : row_fault(r, "there is no column of features");
 }
 
 static int read_header(reader *r)
@@ -154,8 +196,7 @@ static int read_header(reader *r)
     for (size_t k = 0; k < r->t.n; k++) r->names[k] = (named){r->header.at[k], k};
     qsort(r->names, r->t.n, sizeof *r->names, by_name);
     TRY(find_roles(r));
-    TRY(find_features(r));
-    return check_columns(r);
+    return find_features(r);
 }
 
 /* ---- Rows ---- */
@@ -205,6 +246,21 @@ static int find_sequence(reader *r)
     return CLI_OK;
 }
 
+/* A number, or a date, which becomes a number of [data] time_unit. A column has one of them. */
+static int read_time(reader *r, const char *text, double *time)
+{
+    static const double seconds[] = {[TIME_DAYS] = 86400, [TIME_HOURS] = 3600, [TIME_MINUTES] = 60, [TIME_SECONDS] = 1};
+    const char *wrong = text_number(text, r->b.from->config->decimal, time);
+    const int dated = wrong != NULL;
+    if (wrong) wrong = text_date(text, time);
+    if (!wrong && r->dated && dated != (r->dated > 0)) wrong = "is a date, and times before it are numbers";
+    if (wrong && r->dated > 0 && !dated) wrong = "is a number, and times before it are dates";
+    if (wrong) return fault(r, r->role[TIME], "'%.80s' %s", text, wrong);
+    r->dated = dated ? 1 : -1;
+    if (dated) *time /= seconds[r->b.from->config->time_unit];
+    return CLI_OK;
+}
+
 static int take_time(reader *r)
 {
     const char *text = role_text(r, TIME);
@@ -212,8 +268,7 @@ static int take_time(reader *r)
     double time = 0;
     if (!text) return CLI_OK;
     if (build_missing(r->b.from->config, text)) return fault(r, r->role[TIME], "the time is missing: '%s'", text);
-    const char *wrong = text_number(text, r->b.from->config->decimal, &time);
-    if (wrong) return fault(r, r->role[TIME], "'%.80s' %s", text, wrong);
+    TRY(read_time(r, text, &time));
     if (s->steps && time < s->last_time)
         return fault(r, r->role[TIME], "time goes back in sequence '%.80s': %s is less than in line %zu", s->id, text,
                      s->last_line);
@@ -222,9 +277,16 @@ static int take_time(reader *r)
     return CLI_OK;
 }
 
+static const char *take_category(const reader *r, size_t f, const char *text, float *x)
+{
+    const int number = build_missing(r->b.from->config, text) ? 0 : category_find(r->category[f], text);
+    *x = build_missing(r->b.from->config, text) ? NAN : (float)number;
+    return number == -2 ? "is one text too many: a column of categories has at most 1000" : NULL;
+}
+
 static int take_row(reader *r)
 {
-    const size_t F = r->b.set->features;
+    const size_t F = r->n_raw;
     if (r->t.n != r->header.n) return row_fault(r, "%zu columns, the header has %zu", r->t.n, r->header.n);
     cli_grow(&r->x, &r->room_x, r->rows + 1, F * sizeof *r->x);
     cli_grow(&r->time, &r->room_time, r->rows + 1, sizeof *r->time);
@@ -233,7 +295,8 @@ static int take_row(reader *r)
     TRY(take_time(r));
     for (size_t f = 0; f < F; f++) {
         const char *text = table_field(&r->t, r->feature[f]);
-        const char *wrong = build_feature(r->b.from->config, text, &r->x[r->rows * F + f]);
+        float *x = &r->x[r->rows * F + f];
+        const char *wrong = r->category[f] ? take_category(r, f, text, x) : build_feature(r->b.from->config, text, x);
         if (wrong) return fault(r, r->feature[f], "'%.80s' %s", text, wrong);
     }
     r->last->last_line = r->t.line;
@@ -244,19 +307,53 @@ static int take_row(reader *r)
 
 /* ---- Together ---- */
 
-/* Rows of a sequence stand together in the set, sequences in the order of their first rows. */
-static void gather(reader *r)
+/* What the channels are called, once all texts are known. */
+static void name_features(reader *r)
 {
-    const size_t F = r->b.set->features;
+    dataset *set = r->b.set;
+    size_t room = 0;
+    for (size_t f = 0; f < r->n_raw; f++) {
+        const category *c = r->category[f];
+        const char *name = r->header.at[r->feature[f]];
+        if (c && !c->fixed) category_sort(r->category[f]);
+        for (size_t k = 0; k < (c ? c->values.n : 1); k++) {
+            const size_t size = strlen(name) + (c ? strlen(c->values.at[k]) : 0) + 2;
+            cli_grow(&set->columns, &room, set->features + 1, sizeof *set->columns);
+            set->columns[set->features] = cli_alloc(size, 1);
+            snprintf(set->columns[set->features++], size, "%s%s%s", name, c ? "=" : "", c ? c->values.at[k] : "");
+        }
+    }
+}
+
+static void widen(const reader *r, const float *raw, float *x)
+{
+    for (size_t f = 0; f < r->n_raw; f++) {
+        if (r->category[f])
+            category_write(r->category[f], raw[f], x);
+        else
+            *x = raw[f];
+        x += r->category[f] ? r->category[f]->values.n : 1;
+    }
+}
+
+/* Rows of a sequence stand together in the set, sequences in the order of their first rows. */
+static int gather(reader *r)
+{
     const int timed = r->role[TIME] != SIZE_MAX;
     FREED size_t *next = cli_alloc(r->n + 1, sizeof *next), *order = cli_alloc(r->rows + 1, sizeof *order);
+    name_features(r);
+    if (!r->b.set->features) return cli_fail("%s: the columns of categories have no text", r->b.from->path);
+    FREED float *x = cli_alloc(r->b.set->features, sizeof *x);
     for (size_t i = 0; i < r->n; i++) next[i + 1] = next[i] + r->all[i]->steps;
     for (size_t k = 0; k < r->rows; k++) order[next[r->owner[k]]++] = k;
     for (size_t i = 0, k = 0; i < r->n; i++) {
         build_sequence(&r->b, NULL, NULL, NULL);
-        for (size_t s = 0; s < r->all[i]->steps; s++, k++)
-            build_step(&r->b, r->x + order[k] * F, 0, timed, r->time[order[k]]);
+        for (size_t s = 0; s < r->all[i]->steps; s++, k++) {
+            widen(r, r->x + order[k] * r->n_raw, x);
+            build_step(&r->b, x, 0, timed, r->time[order[k]]);
+        }
     }
+    return CLI_OK;
 }
 
 static void reader_free(reader *r)
@@ -266,6 +363,11 @@ static void reader_free(reader *r)
     free(r->all);
     text_free(&r->header);
     free(r->names);
+    for (size_t f = 0; f < r->n_raw; f++) {
+        if (r->category[f]) category_free(r->category[f]);
+        free(r->category[f]);
+    }
+    free(r->category);
     free(r->feature);
     free(r->x);
     free(r->time);
@@ -280,7 +382,7 @@ int dataset_read_csv(const data_source *from, dataset *set)
     if (code == CLI_OK) code = read_header(&r);
     while (code == CLI_OK && (got = table_next(&r.t)) == LINES_LINE) code = take_row(&r);
     if (got == LINES_FAILED) code = CLI_FAILED;
-    if (code == CLI_OK) gather(&r);
+    if (code == CLI_OK) code = gather(&r);
     reader_free(&r);
     return build_finish(&r.b, code);
 }

@@ -33,6 +33,10 @@ const char *text_number(const char *text, char decimal, double *x);
 /* The same, rounded to float once. */
 const char *text_float(const char *text, char decimal, float *x);
 
+/* A date, perhaps with a time of day, of ISO 8601 (dates.c): seconds since 1970 began, in universal time or in that of
+ * the text when it tells no distance. NULL, or what is wrong. */
+const char *text_date(const char *text, double *seconds);
+
 /* The shortest text that gives the number back, -0 as 0; integers below 1e15 have no exponent. `single`: x is a float.
  */
 void text_shortest(double x, int single, char text[32]);
