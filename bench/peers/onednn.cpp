@@ -326,6 +326,7 @@ std::function<void()> OneDnn::quantised_product(const peer::Case &c, const peer:
 std::function<void()> OneDnn::function(const peer::Case &c, const float *x, float *y)
 {
     const auto kind = c.function == "exp"    ? dnnl::algorithm::eltwise_exp
+                      : c.function == "log"  ? dnnl::algorithm::eltwise_log
                       : c.function == "tanh" ? dnnl::algorithm::eltwise_tanh
                                              : dnnl::algorithm::eltwise_logistic;
     const Desc array({dim(c.depth)}, f32, Tag::a);
