@@ -52,12 +52,12 @@ const Set sets[] = {
 
 void *symbol_of(void *library, const Set &set, const std::string &function, const std::string &math)
 {
+    const bool u10 = math == "u10", sleef = std::strcmp(set.library, "sleef") == 0;
     std::string name = set.before;
-    if (name == "Sleef_")
-        name += (math == "u10" ? "finz_" : "") + function + "f" + std::to_string(set.lanes) +
-                (math == "u10" || function == "exp" ? "_u10" : "_u35");
-    else
-        name += function + "f";
+    if (u10 && !sleef) return nullptr;
+    if (u10) name += "finz_";
+    name += function + "f";
+    if (sleef) name += std::to_string(set.lanes) + (u10 || function == "exp" ? "_u10" : "_u35");
     return dlsym(library, (name + set.after).c_str());
 }
 

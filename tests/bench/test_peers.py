@@ -128,7 +128,9 @@ class Peers(unittest.TestCase):
         self.assertTrue(all("onnxruntime" not in case["us"] for case in training))
         if library:
             others = [case for case in record["cases"] if case not in training and case not in formats]
-            self.assertTrue(all("onnxruntime" in case["us"] for case in others))
+            self.assertTrue(all(("onnxruntime" in case["us"]) == (case.get("math") != "u10") for case in others))
+        exact = [set(case["us"]) for case in record["cases"] if case.get("math") == "u10"]
+        self.assertEqual(exact, 4 * [{"rnnpack"} | {"sleef"} & set(record["peers"])])
         for words in ("lstm_h64_b2_t20", "gemm_m14_n256_k64", "tanh_fast_n256", "start_onnx_lstm3_h256_t50", " ULP",
                       "train_lstm_h48_b20_t7", "conv_i24_o24_k3_s1_g1_l50_b2", "us/node"):  # fmt: skip
             self.assertIn(words, run.stdout)
