@@ -340,8 +340,8 @@ static void print_opinion(const subject *s, const findings *f, const findings *o
     printf("%s%s instead of %s: at most %.4f ULP, at %.9g (denormal results %.4f);", markdown ? "* " : "",
            opinion_name(), rnnp_op_names[s->promise->op], worst[METRIC_ULP].error, (double)worst[METRIC_ULP].x,
            worst[METRIC_DENORMAL].error);
-    printf(" another result for %llu inputs (%.2g %%)", (unsigned long long)differ,
-           100 * (double)differ / (double)f->numbers);
+    printf(" another result for %llu inputs (%.2g %%), NaN elsewhere for %llu", (unsigned long long)differ,
+           100 * (double)differ / (double)f->numbers, (unsigned long long)opinion->nan_wrong.count);
     for (size_t i = 1; i < s->opinion_count; i++)
         printf("%s %s: %llu", i > 1 ? "," : "; other bits than its form for scalars:", s->opinions[i]->name,
                (unsigned long long)opinion->unequal[i].count);
