@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Functions on vectors from a shared library, SLEEF or glibc's libmvec: a loop over each. Neither has a sigmoid; theirs
- * is 1 / (1 + exp(-x)). Our class u10 is held against SLEEF's deterministic u10 functions. The widest set of instructions of this CPU is taken that PEERS_MAX_ISA allows.
+ * is 1 / (1 + exp(-x)). Our class u10 is held against SLEEF's deterministic u10 functions. The widest set of
+ * instructions of this CPU is taken that PEERS_MAX_ISA allows.
  */
 #include "peer.h"
 
