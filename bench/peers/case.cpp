@@ -52,6 +52,7 @@ static const struct Function {
     double (*value)(double);
     float range;
 } functions[] = {{"exp", [](double x) { return std::exp(x); }, 80.0F},
+                 {"log", [](double x) { return std::log(x); }, 80.0F},
                  {"sigmoid", [](double x) { return 1 / (1 + std::exp(-x)); }, 80.0F},
                  {"tanh", [](double x) { return std::tanh(x); }, 10.0F}};
 
@@ -143,7 +144,7 @@ static bool as_function(Case &c, const std::vector<std::size_t> &sizes)
     const std::size_t bar = std::min(c.cell.find('_'), c.cell.size());
     c.function = c.model = c.cell.substr(0, bar);
     c.math = c.cell.substr(std::min(bar + 1, c.cell.size()));
-    if (!find_function(c.function) || (c.math != "u35" && c.math != "fast")) return false;
+    if (!find_function(c.function) || (c.math != "u35" && c.math != "u10" && c.math != "fast")) return false;
     c.kind = Kind::function;
     c.depth = c.columns = sizes[0];
     return true;
@@ -204,7 +205,9 @@ Array load_x(const std::string &dir, const Case &c)
 {
     Array x =
         load(dir + "/" + (c.kind == Kind::model ? c.id + ".x" : "x") + ".f32", std::max(c.rows * c.depth, c.states()));
-    if (c.kind == Kind::function) std::for_each(x.data(), x.data() + x.size(), [](float &value) { value *= 4; });
+    const bool log = c.function == "log";
+    const auto pre_activation = [log](float value) { return 4 * (log ? std::fabs(value) : value); };
+    if (c.kind == Kind::function) std::transform(x.data(), x.data() + x.size(), x.data(), pre_activation);
     return x;
 }
 
@@ -328,7 +331,8 @@ Array function_points(const Case &c)
     const std::uint64_t span = last - first;
     Array x = Array::unset(count);
     for (std::size_t i = 0; i < count; i++) {
-        const auto bits = static_cast<std::uint32_t>(first + span * i / (count - 1)) | (i % 2 ? 0x80000000U : 0U);
+        const auto bits = static_cast<std::uint32_t>(first + span * i / (count - 1)) |
+                          (i % 2 && c.function != "log" ? 0x80000000U : 0U);
         std::memcpy(x.data() + i, &bits, sizeof bits);
     }
     return x;

@@ -34,7 +34,8 @@ void store_tensors(const std::string &path, const std::vector<Tensor> &tensors);
 /* Gives each its place, at whole cache lines; the floats of all. */
 std::size_t place(std::vector<Tensor> &tensors);
 
-/* The beginning of x.f32, in [-1, 1); four times wider for functions, as pre-activations are. A model has its own. */
+/* The beginning of x.f32, in [-1, 1); four times wider for functions, as pre-activations are, and of log its absolute
+ * values. A model has its own. */
 Array load_x(const std::string &dir, const Case &c);
 
 /* Largest difference relative to 1 + |wanted|, and in ULP of wanted. */
@@ -52,7 +53,8 @@ Accuracy compare_outputs(const Case &c, const Array &y, const Array &wanted);
 /* function(x) in double precision. */
 std::vector<double> exact(const Case &c, const Array &x);
 
-/* A million floats of both signs from 2^-16 to where the function is interesting, as many in each binade. */
+/* A million floats of both signs (log: above 0) from 2^-16 to where the function is interesting, as many in each
+ * binade. */
 Array function_points(const Case &c);
 
 } // namespace peer

@@ -325,7 +325,9 @@ std::function<void()> OneDnn::quantised_product(const peer::Case &c, const peer:
 
 std::function<void()> OneDnn::function(const peer::Case &c, const float *x, float *y)
 {
+    if (c.math == "u10") throw peer::Lacks("oneDNN's " + c.function + " is of no such class");
     const auto kind = c.function == "exp"    ? dnnl::algorithm::eltwise_exp
+                      : c.function == "log"  ? dnnl::algorithm::eltwise_log
                       : c.function == "tanh" ? dnnl::algorithm::eltwise_tanh
                                              : dnnl::algorithm::eltwise_logistic;
     const Desc array({dim(c.depth)}, f32, Tag::a);

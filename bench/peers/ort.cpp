@@ -72,6 +72,7 @@ class Ort final : public peer::Peer {
     std::function<void()> prepare(const peer::Case &c, const peer::Weights &, const float *x, float *y) override
     {
         if (c.kind == peer::Kind::training) throw peer::Lacks("ONNX Runtime's library does not train");
+        if (c.math == "u10") throw peer::Lacks("ONNX Runtime's " + c.function + " is of no such class");
         if (c.format != "f32" && (c.format != "s8" || (c.cell != "lstm" && c.cell != "gemm")))
             throw peer::Lacks("ONNX Runtime has no " + c.cell + " in " + c.format);
         if (!session_ || loaded_ != c.model) {

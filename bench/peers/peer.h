@@ -14,7 +14,7 @@
  *               lstm_s8 gru_bf16 ...    the same with weights in s8 or bf16, made of those in f32 before the clock
  *                                       starts; x, y and the states are f32, and y must be near that of weights in f32
  *     product   gemm gemm_s8            m, n, k: x [m][k] times the transpose of w [n][k]
- *     function  tanh_u35 exp_fast ...   elements, 1, 1; our math class stands in the name, peers have one function
+ *     function  tanh_u35 exp_fast ...   elements, 1, 1; our math class stands in the name, most peers have one function
  *     start     start_onnx ...          hidden, layers, steps: an LSTM, batch 1, from its file, in a new process
  *     training  train_lstm train_gru_lbr    hidden, batch, steps, of a layer that begins with zeros
  *     convolution   conv                channels in and out, kernel, stride, groups, length, batch: one axis, pads of

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 GATES = {"rnn": 1, "gru": 3, "gru_lbr": 3, "lstm": 4}
 OPERATOR = {"rnn": "RNN", "gru": "GRU", "gru_lbr": "GRU", "lstm": "LSTM"}
 FORMATS = ("s8", "bf16")  # of weights: lstm_s8
-FUNCTION = {"tanh": "Tanh", "sigmoid": "Sigmoid", "exp": "Exp"}
+FUNCTION = {"tanh": "Tanh", "sigmoid": "Sigmoid", "exp": "Exp", "log": "Log"}
 
 
 class Model(NamedTuple):

@@ -162,7 +162,7 @@ class Rnnpack final : public peer::Peer {
         info.struct_size = sizeof info;
         check(rnnp_context_host(context_.get(), &info));
         return std::string("isa ") + info.isa +
-               ", math u35 but where a case says fast, weights packed beforehand but "
+               ", math u35 but where a case says otherwise, weights packed beforehand but "
                "in training";
     }
 
@@ -263,9 +263,10 @@ std::function<void()> Rnnpack::product(const peer::Case &c, const peer::Weights 
 std::function<void()> Rnnpack::function(const peer::Case &c, const float *x, float *y)
 {
     const rnnp_function f = c.function == "exp"    ? RNNP_FUNCTION_EXP
+                            : c.function == "log"  ? RNNP_FUNCTION_LOG
                             : c.function == "tanh" ? RNNP_FUNCTION_TANH
                                                    : RNNP_FUNCTION_SIGMOID;
-    const rnnp_math math = c.math == "fast" ? RNNP_MATH_FAST : RNNP_MATH_U35;
+    const rnnp_math math = c.math == "fast" ? RNNP_MATH_FAST : c.math == "u10" ? RNNP_MATH_U10 : RNNP_MATH_U35;
     return [this, f, math, x, y, n = c.depth] { check(rnnp_apply(context_.get(), f, math, n, x, y)); };
 }
 

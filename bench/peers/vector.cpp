@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Functions on vectors from a shared library, SLEEF or glibc's libmvec: a loop over each. Neither has a sigmoid; theirs
- * is 1 / (1 + exp(-x)). The widest set of instructions of this CPU is taken that PEERS_MAX_ISA allows.
+ * is 1 / (1 + exp(-x)). Our class u10 is held against SLEEF's deterministic u10 functions. The widest set of
+ * instructions of this CPU is taken that PEERS_MAX_ISA allows.
  */
 #include "peer.h"
 
@@ -38,16 +39,28 @@ LOOP(loop_avx512, "avx512f", Wide16)
 
 /* Best first. */
 struct Set {
-    const char *library, *isa, *exp, *tanh, *names;
+    const char *library, *isa, *before, *after, *names; /* before and after what names a function */
     std::size_t lanes;
     Loop loop;
 };
+const char *const accuracy = "u35 (exp u10), for class u10 finz u10";
 const Set sets[] = {
-    {"sleef", "avx512", "Sleef_expf16_u10avx512f", "Sleef_tanhf16_u35avx512f", "exp u10, tanh u35", 16, loop_avx512},
-    {"sleef", "avx2", "Sleef_expf8_u10avx2", "Sleef_tanhf8_u35avx2", "exp u10, tanh u35", 8, loop_avx2},
-    {"libmvec", "avx512", "_ZGVeN16v_expf", "_ZGVeN16v_tanhf", "below 4 ULP", 16, loop_avx512},
-    {"libmvec", "avx2", "_ZGVdN8v_expf", "_ZGVdN8v_tanhf", "below 4 ULP", 8, loop_avx2},
+    {"sleef", "avx512", "Sleef_", "avx512f", accuracy, 16, loop_avx512},
+    {"sleef", "avx2", "Sleef_", "avx2", accuracy, 8, loop_avx2},
+    {"libmvec", "avx512", "_ZGVeN16v_", "", "below 4 ULP", 16, loop_avx512},
+    {"libmvec", "avx2", "_ZGVdN8v_", "", "below 4 ULP", 8, loop_avx2},
 };
+
+void *symbol_of(void *library, const Set &set, const std::string &function, const std::string &math)
+{
+    const bool u10 = math == "u10", sleef = std::strcmp(set.library, "sleef") == 0;
+    std::string name = set.before;
+    if (u10 && !sleef) return nullptr;
+    if (u10) name += "finz_";
+    name += function + "f";
+    if (sleef) name += std::to_string(set.lanes) + (u10 || function == "exp" ? "_u10" : "_u35");
+    return dlsym(library, (name + set.after).c_str());
+}
 
 bool usable(const std::string &isa)
 {
@@ -62,7 +75,9 @@ class VectorMath final : public peer::Peer {
     {
         if (!library_) throw std::runtime_error(dlerror());
         for (const Set &set : sets)
-            if (!set_ && dlsym(library_, set.exp) && dlsym(library_, set.tanh) && usable(set.isa)) set_ = &set;
+            if (!set_ && symbol_of(library_, set, "exp", "u35") && symbol_of(library_, set, "tanh", "u35") &&
+                usable(set.isa))
+                set_ = &set;
         if (!set_)
             throw std::runtime_error(options.library + ": neither SLEEF nor libmvec with expf and tanhf for this CPU");
     }
@@ -72,7 +87,9 @@ class VectorMath final : public peer::Peer {
     {
         if (name() == "libmvec") return std::string("glibc ") + gnu_get_libc_version();
         Dl_info info;
-        return dladdr(dlsym(library_, set_->exp), &info) ? std::filesystem::canonical(info.dli_fname).filename() : "";
+        return dladdr(symbol_of(library_, *set_, "exp", "u35"), &info)
+                   ? std::filesystem::canonical(info.dli_fname).filename()
+                   : "";
     }
     std::string settings() const override
     {
@@ -85,9 +102,9 @@ class VectorMath final : public peer::Peer {
         if (c.kind != peer::Kind::function || n % set_->lanes != 0)
             throw peer::Lacks(name() + " has functions alone, over multiples of " + std::to_string(set_->lanes) +
                               " elements");
-        const bool tanh = c.function == "tanh";
-        void *const symbol = dlsym(library_, tanh ? set_->tanh : set_->exp);
         const Formula formula = c.function == "sigmoid" ? sigmoid_of_exp : plain;
+        void *const symbol = symbol_of(library_, *set_, formula == plain ? c.function : "exp", c.math);
+        if (!symbol) throw peer::Lacks(name() + " has no " + c.function + " of class " + c.math);
         return [loop = set_->loop, symbol, formula, x, y, n] { loop(symbol, formula, x, y, n); };
     }
 

@@ -10,8 +10,8 @@ from typing import ClassVar
 
 CELLS = {"lstm": 4, "gru": 3, "gru_lbr": 3, "rnn": 1}  # and their gates
 FORMATS = {"lstm_s8": 8, "gru_s8": 8, "lstm_bf16": 16, "gru_bf16": 16, "gemm_s8": 8}  # and the bits of a weight
-FUNCTIONS = ("tanh", "sigmoid", "exp")
-MATHS = ("u35", "fast")
+FUNCTIONS = ("tanh", "sigmoid", "exp", "log")
+MATHS = ("u35", "u10", "fast")
 FORMS = ("onnx", "packed")
 TRAINED = ("lstm", "gru_lbr")
 MOST_FLOP = 20e9  # per call, of training thrice as much; longer cases are left out
@@ -231,7 +231,7 @@ class QuantisedProduct(Product):
 
 @dataclass(frozen=True)
 class Activation(Case):
-    """A function over n elements. The class is ours; a peer has one function, whose accuracy is told."""
+    """A function over n elements. The class is ours; most peers have one function, whose accuracy is told."""
 
     function: str
     math: str

@@ -123,7 +123,7 @@ typedef int (*rnnp_write_fn)(void *user, const void *bytes, size_t size);
 /* The accuracy of tanh, sigmoid, exp, log, softplus, elu and selu; docs/explanation/numerics.md lists the measured
  * errors. */
 typedef enum rnnp_math {
-    RNNP_MATH_U35 = 0, /* at most 3.5 ULP, 1.5 ULP for exp, 2 ULP for log */
+    RNNP_MATH_U35 = 0, /* at most 3.5 ULP, 1.0 ULP for exp and log */
     RNNP_MATH_U10 = 1, /* at most 1.0 ULP */
     RNNP_MATH_FAST = 2 /* absolute error at most 5e-5 for tanh and sigmoid, 1e-4 relative for exp, others as U35 */
 } rnnp_math;

@@ -70,7 +70,7 @@ static const struct {
     {"Gelu@20(x)", true_gelu, ONCE},
     {"Gelu@20(x, approximate=tanh)", true_gelu_tanh, ONCE},
     {"Mish(x)", true_mish, ONCE},
-    {"Log(x)", logl, 2},
+    {"Log(x)", logl, 1},
     {"Softplus(x)", true_softplus, 3.5},
     {"Elu(x, alpha=1.5)", true_elu, 3.5},
     {"Selu(x)", true_selu, 3.5},

@@ -6,9 +6,9 @@
 #define SWEEP_SUBJECTS_H
 
 #include "dispatch/dispatch.h"
-#include "measure.h"
+#include "sleef.h"
 
-enum { SUBJECTS = 15, MOST_OTHERS = 8 };
+enum { SUBJECTS = 15, MOST_OTHERS = 8, MOST_OPINIONS = 4 };
 
 typedef struct promise {
     rnnp_op op;
@@ -25,7 +25,8 @@ typedef struct subject {
     const rnnp_variant *measured;            /* NULL: not selected */
     const rnnp_variant *others[MOST_OTHERS]; /* must give the same bits */
     size_t other_count;
-    float (*opinion)(float); /* another library's function, NULL if there is none */
+    const sleef_form *opinions[MOST_OPINIONS]; /* another library's, in all forms that run here */
+    size_t opinion_count;
 } subject;
 
 /* `only`: a pattern of op names, NULL for all. `isa`: measure on this one, NULL for the highest that runs here. 0 if it

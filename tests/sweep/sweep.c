@@ -35,7 +35,7 @@ typedef struct findings {
 } findings;
 
 typedef struct notes {
-    findings ours[SUBJECTS], opinion[SUBJECTS]; /* opinion: unequal[0] counts where it differs from ours */
+    findings ours[SUBJECTS], opinion[SUBJECTS]; /* unequal of an opinion: [0] from ours, others from its first form */
     double seconds[KIND_COUNT];                 /* of CPU time */
 } notes;
 
@@ -120,7 +120,7 @@ static void compare(tally *t, const arithmetic *math, const float *x, const floa
 }
 
 typedef struct buffers {
-    float x[BLOCK], minus_x[BLOCK], other[BLOCK];
+    float x[BLOCK], minus_x[BLOCK], other[BLOCK], form[BLOCK];
     float y[SUBJECTS][1 + BLOCK]; /* one in front: the result before the block */
     double truth[BLOCK];
 } buffers;
@@ -153,11 +153,11 @@ static void sweep_subject(const sweep *s, size_t index, const run *r, size_t n, 
         subject_run(it->measured, b->minus_x, b->other, n);
         compare(&f->not_odd, s->math, b->x, y, b->other, 0x80000000u, n);
     }
-    if (it->opinion) {
+    for (size_t i = 0; i < it->opinion_count; i++) {
         findings *o = &out->opinion[index];
-        for (size_t i = 0; i < n; i++) b->other[i] = it->opinion(b->x[i]);
-        record(o, s->math, r->kind, b->x, b->other, b->truth, n);
-        compare(&o->unequal[0], s->math, b->x, y, b->other, 0, n);
+        it->opinions[i]->of[r->kind](b->x, i ? b->form : b->other, (n + 15) / 16 * 16);
+        if (i == 0) record(o, s->math, r->kind, b->x, b->other, b->truth, n);
+        compare(&o->unequal[i], s->math, b->x, i ? b->form : y, b->other, 0, n);
     }
 }
 
@@ -340,8 +340,12 @@ static void print_opinion(const subject *s, const findings *f, const findings *o
     printf("%s%s instead of %s: at most %.4f ULP, at %.9g (denormal results %.4f);", markdown ? "* " : "",
            opinion_name(), rnnp_op_names[s->promise->op], worst[METRIC_ULP].error, (double)worst[METRIC_ULP].x,
            worst[METRIC_DENORMAL].error);
-    printf(" another result for %llu inputs (%.2g %%)\n", (unsigned long long)differ,
-           100 * (double)differ / (double)f->numbers);
+    printf(" another result for %llu inputs (%.2g %%), NaN elsewhere for %llu", (unsigned long long)differ,
+           100 * (double)differ / (double)f->numbers, (unsigned long long)opinion->nan_wrong.count);
+    for (size_t i = 1; i < s->opinion_count; i++)
+        printf("%s %s: %llu", i > 1 ? "," : "; other bits than its form for scalars:", s->opinions[i]->name,
+               (unsigned long long)opinion->unequal[i].count);
+    printf("\n");
 }
 
 static void print_same_bits(const sweep *s)
@@ -365,7 +369,7 @@ static int report(const sweep *s, const notes *sum, int markdown)
         if (s->subjects[i].measured) print_subject(&s->subjects[i], &sum->ours[i], markdown);
     printf("\n");
     for (size_t i = 0; i < SUBJECTS; i++)
-        if (s->subjects[i].opinion) print_opinion(&s->subjects[i], &sum->ours[i], &sum->opinion[i], markdown);
+        if (s->subjects[i].opinion_count) print_opinion(&s->subjects[i], &sum->ours[i], &sum->opinion[i], markdown);
     if (markdown) printf("\n");
     print_same_bits(s);
     for (kind k = 0; k < KIND_COUNT; k++) {
