@@ -111,6 +111,7 @@ int cli_tune(const cli_call *call);
 int cli_explain(const cli_call *call);
 int cli_train(const cli_call *call); /* where RNNP_CLI_TRAIN is defined */
 int cli_eval(const cli_call *call);
+int cli_predict(const cli_call *call);
 int cli_records_show(const cli_call *call);
 int cli_records_check(const cli_call *call);
 int cli_records_merge(const cli_call *call);

@@ -162,6 +162,13 @@ const cli_command cli_commands[] = {
               AT(resume), NULL},
              {"--curve", "FILE.svg", "write a plot of the losses over the epochs", CLI_TEXT, AT(curve), NULL}, TASK),
      RUN(cli_train)},
+    {"predict", "MODEL", "say what a trained model predicts for new data",
+     "Predicts the class of each sequence of new data, which need no labels. The model says how\n"
+     "they are read: rnnpack train keeps that in it. Writes a table with the id of each\n"
+     "sequence, its group if there are groups, the class, and the probability of each class.",
+     OPTIONS({"--data", "FILE", "the new data, of the format of the training data", CLI_NEEDED, AT(data), NULL},
+             {"-o", "FILE.csv", "file to write the table to", CLI_NEEDED, AT(output), NULL}, THREADS("1"), ISA),
+     RUN(cli_predict)},
     {"eval", "MODEL", "evaluate a trained model on data",
      "Evaluates a trained model on [data] test, or on --test FILE. What training fitted to\n"
      "its data besides the model (how missing values are filled) is fitted again.",

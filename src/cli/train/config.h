@@ -87,6 +87,7 @@ typedef struct train_config {
     search_variable variables[CONFIG_VARIABLES];
     size_t n_variables, trials; /* 0 trials: all combinations */
 
+    text_list data_lines;     /* of [data], but for files, as config_read_data() takes them */
     const char *path;         /* the caller's */
     size_t line[CONFIG_KEYS]; /* of each key, 0: not in the file; see config_line */
     char folder[CONFIG_TEXT]; /* of the file: other files are named relative to it */
@@ -95,6 +96,8 @@ typedef struct train_config {
 /* Reads the file over what is in config, which is zeroed at first; variables stand for their choices `at` (all 0 when
  * at is NULL). Fails with "file:line: ...". Free it either way. */
 int config_read(const char *path, const size_t *at, train_config *config);
+/* A text of [data] lines over the defaults; `name` stands for a path in messages. Free it either way. */
+int config_read_data(const char *name, const char *text, train_config *config);
 /* The line of a key, or 0. */
 size_t config_line(const train_config *config, const char *section, const char *name);
 /* Fails with "file:line: ..." where the key is, "file: ..." where it is not. */
@@ -123,6 +126,8 @@ typedef int ini_fn(void *user, const ini_value *value);
 
 /* Calls fn for each until one does not return CLI_OK. CLI_FAILED after a sentence that names file and line. */
 int ini_read(const char *path, ini_fn *fn, void *user);
+/* The same of a section of this name that a text holds. */
+int ini_read_section(const char *name, const char *section, const char *text, ini_fn *fn, void *user);
 
 /* Fails with "file:line: ...". */
 #define config_fault(at, ...) text_fail((at)->path, (at)->line, __VA_ARGS__)

@@ -244,6 +244,7 @@ void config_free(train_config *config)
     text_free(&config->missing_values);
     text_free(&config->categories);
     text_free(&config->class_weights);
+    text_free(&config->data_lines);
     text_free(&config->channels);
     text_free(&config->classes);
 }

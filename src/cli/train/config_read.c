@@ -86,6 +86,18 @@ static int refuse_variables(const reader *r, const char *name, const char *value
     return CLI_OK;
 }
 
+/* A line of [data], as a model keeps it: not the names of files, which are others where it predicts. */
+static void keep_line(reader *r, const ini_value *value)
+{
+    static const char *const files[] = {"train", "test", "train_labels", "test_labels"};
+    char line[2 * CONFIG_TEXT];
+    if (strcmp(value->section, "data") != 0) return;
+    for (size_t i = 0; i < COUNT(files); i++)
+        if (strcmp(value->name, files[i]) == 0) return;
+    snprintf(line, sizeof line, "%s%s%s", value->more ? "" : value->name, value->more ? "    " : " = ", value->text);
+    text_add(&r->config->data_lines, line);
+}
+
 static int begin_section(const reader *r, const char *section)
 {
     static const char *const sections[] = {"data", "model", "train", "search"};
@@ -116,6 +128,7 @@ static int on_value(void *user, const ini_value *value)
     else if (k->kind != KEY_LIST && k->kind != KEY_LAYERS)
         return config_fault(r->at, "%s in line %zu has one value, and this line is indented: '%.80s'", k->name,
                             r->config->line[i], value->text);
+    keep_line(r, value);
     if (!config_key_varies(k))
         return refuse_variables(r, k->name, value->text) == CLI_OK ? config_read_key(r->config, value, k, value->text)
                                                                    : CLI_FAILED;
@@ -145,6 +158,12 @@ static int defaults(train_config *c, const char *path)
     if (n >= sizeof c->folder) return cli_fail("%.80s...: the name of its folder is too long", path);
     memcpy(c->folder, slash ? path : ".", n);
     return CLI_OK;
+}
+
+int config_read_data(const char *name, const char *text, train_config *config)
+{
+    reader r = {.config = config};
+    return defaults(config, name) == CLI_OK ? ini_read_section(name, "data", text, on_value, &r) : CLI_FAILED;
 }
 
 int config_read(const char *path, const size_t *at, train_config *config)

@@ -281,3 +281,10 @@ size_t dataset_longest(const dataset *set)
     for (size_t i = 0; i < set->n; i++) longest = dataset_steps(set, i) > longest ? dataset_steps(set, i) : longest;
     return longest;
 }
+
+void dataset_adopt_classes(const dataset *from, dataset *set)
+{
+    set->class_names = cli_alloc(from->classes + 1, sizeof *set->class_names);
+    for (; set->classes < from->classes; set->classes++)
+        set->class_names[set->classes] = cli_copy(from->class_names[set->classes]);
+}

@@ -68,6 +68,8 @@ static inline const char *dataset_group(const dataset *set, size_t i)
     return set->group_names ? set->group_names[set->group[i]] : NULL;
 }
 size_t dataset_longest(const dataset *set);
+/* Data without labels are predicted in the classes of others. */
+void dataset_adopt_classes(const dataset *from, dataset *set);
 
 /* ---- prepare.c ---- */
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "experiment.h"
+#include "recipe.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,6 +8,7 @@
 /* A set made ready with what was fitted to the kept part of the training set. */
 typedef struct prepared {
     dataset train, test;
+    float *fill; /* means of features, which missing values become */
     float *means, *deviations;
     network net;
 } prepared;
@@ -15,6 +17,7 @@ static void prepared_free(prepared *p)
 {
     dataset_free(&p->train);
     dataset_free(&p->test);
+    free(p->fill);
     free(p->means);
     free(p->deviations);
 }
@@ -26,14 +29,16 @@ static int prepare(const experiment *e, const row_list *kept, prepared *p)
     const size_t channels = e->train->features * (size_t)(1 + config->mask + config->delta);
     dataset_copy(e->train, &p->train);
     if (e->test) dataset_copy(e->test, &p->test);
-    p->net = (network){
-        .features = p->train.tokens ? 0 : p->train.features, .vocabulary = e->vocabulary, .lengths = e->lengths};
+    p->net = (network){.features = p->train.tokens ? 0 : p->train.features,
+                       .vocabulary = p->train.tokens ? e->words->size : 0,
+                       .lengths = e->lengths};
     if (p->train.tokens) return CLI_OK;
     p->means = cli_alloc(channels, sizeof *p->means);
     p->deviations = cli_alloc(channels, sizeof *p->deviations);
-    dataset_scale(&p->train, kept->at, kept->n, p->means, p->deviations);
-    TRY(dataset_fill(config, &p->train, p->means));
-    if (e->test) TRY(dataset_fill(config, &p->test, p->means));
+    p->fill = cli_alloc(channels, sizeof *p->fill);
+    dataset_scale(&p->train, kept->at, kept->n, p->fill, p->deviations);
+    TRY(dataset_fill(config, &p->train, p->fill));
+    if (e->test) TRY(dataset_fill(config, &p->test, p->fill));
     p->net.features = p->train.features;
     if (!config->standardise) return CLI_OK;
     dataset_scale(&p->train, kept->at, kept->n, p->means, p->deviations); /* of all channels, filled */
@@ -62,7 +67,9 @@ int experiment_once(const experiment *e, const row_list *kept, const row_list *h
     TRY(code);
     const asking a = {e, &p.net, from_test ? &p.test : &p.train, asked, scores_of_trainer, trainer};
     if (asked->n) TRY(scores_ask(found, &a));
-    return model ? cli_status(e->context, rnnp_trainer_model(trainer, model)) : CLI_OK;
+    if (!model) return CLI_OK;
+    TRY(cli_status(e->context, rnnp_trainer_model(trainer, model)));
+    return recipe_attach(e->context, *model, e->config, e->train, e->words, p.fill);
 }
 
 static int share(const experiment *e, const row_list *from, uint64_t seed, row_list *kept, row_list *held)

@@ -74,6 +74,24 @@ static int take_line(void *user, line_reader *lines)
     return p->fn(p->user, &v);
 }
 
+int ini_read_section(const char *name, const char *section, const char *text, ini_fn *fn, void *user)
+{
+    FREED char *copy = cli_copy(text);
+    ini_place p = {.section = cli_copy(section), .fn = fn, .user = user};
+    line_reader lines = {.path = name};
+    int code = CLI_OK;
+    for (char *at = copy; *at && code == CLI_OK;) {
+        lines.line = at;
+        lines.number++;
+        at += strcspn(at, "\n");
+        if (*at) *at++ = '\0';
+        code = take_line(&p, &lines);
+    }
+    free(p.section);
+    free(p.name);
+    return code;
+}
+
 int ini_read(const char *path, ini_fn *fn, void *user)
 {
     ini_place p = {.fn = fn, .user = user};

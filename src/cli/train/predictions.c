@@ -64,6 +64,28 @@ static void write_rows(FILE *f, const scores *s, const dataset *set, int labels)
     }
 }
 
+static void write_new(FILE *f, const scores *s, const dataset *set)
+{
+    fputs(set->group_names ? "id,group,predicted" : "id,predicted", f);
+    for (size_t k = 0; k < s->classes; k++) put_text(f, ",", "p_", set->class_names[k]);
+    fputc('\n', f);
+    for (size_t i = 0; i < s->n; i++) {
+        const float *p = s->p + i * s->classes;
+        put_id(f, set, s->row[i]);
+        if (set->group_names) put_text(f, ",", "", dataset_group(set, s->row[i]));
+        put_text(f, ",", "", set->class_names[predicted(p, s->classes)]);
+        for (size_t k = 0; k < s->classes; k++) fprintf(f, ",%.9g", (double)p[k]);
+        fputc('\n', f);
+    }
+}
+
+int predictions_write(const scores *s, const dataset *set, const char *path)
+{
+    FILE *f = fopen(path, "w");
+    if (f) write_new(f, s, set);
+    return text_finish(f, path);
+}
+
 static int write_table(const scores *s, const dataset *set, int labels, const char *path)
 {
     FILE *f = fopen(path, "w");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Texts: one sequence a line, its label, a tab, and words between blanks. The vocabulary is what occurs in the training
+ * Texts: one sequence a line, its label, a tab, and words between blanks; data to predict may have words alone, if the
+ * first line has no tab. The vocabulary is what occurs in the training
  * data config->least times or more, most frequent first; token 0 stands for every other word, and pads.
  */
 #define _POSIX_C_SOURCE 200809L
@@ -32,13 +33,19 @@ typedef void text_fn(void *user, const char *label, char *text);
 typedef struct texts {
     text_fn *fn;
     void *user;
+    int labels; /* 1: before each text, 0: none, -1: as the first line says */
 } texts;
 
 static int text_line(void *user, line_reader *lines)
 {
-    const texts *t = user;
+    texts *t = user;
     char *tab = strchr(lines->line, '\t');
     if (!lines->line[strspn(lines->line, " \t")]) return CLI_OK;
+    if (t->labels < 0) t->labels = tab != NULL;
+    if (!t->labels) {
+        t->fn(t->user, NULL, lines->line);
+        return CLI_OK;
+    }
     if (!tab) return text_fail(lines->path, lines->number, "no tab follows the label");
     *tab = '\0';
     const char *label = text_trim(lines->line);
@@ -50,9 +57,9 @@ static int text_line(void *user, line_reader *lines)
 }
 
 /* Calls fn for each text. */
-static int each_text(const char *path, text_fn *fn, void *user)
+static int each_text(const char *path, int labels, text_fn *fn, void *user)
 {
-    return lines_each(path, text_line, &(texts){fn, user});
+    return lines_each(path, text_line, &(texts){fn, user, labels});
 }
 
 /* ---- The vocabulary ---- */
@@ -92,7 +99,7 @@ static void merge(counting *c)
 static int grow_vocabulary(const train_config *config, const char *path, vocabulary *words)
 {
     counting c = {0};
-    const int code = each_text(path, count_words, &c);
+    const int code = each_text(path, 1, count_words, &c);
     merge(&c);
     if (c.n) qsort(c.all, c.n, sizeof *c.all, by_count);
     words->words = cli_alloc(c.n + 2, sizeof *words->words);
@@ -173,5 +180,5 @@ int dataset_read_tokens(const data_source *from, dataset *set)
 
     for (size_t i = 1; i < words->size; i++) sorted[r.n++] = (counted){words->words[i], i};
     if (r.n) qsort(sorted, r.n, sizeof *sorted, by_word);
-    return build_finish(&r.b, each_text(from->path, take_text, &r));
+    return build_finish(&r.b, each_text(from->path, from->like ? -1 : 1, take_text, &r));
 }

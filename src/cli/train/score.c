@@ -16,6 +16,21 @@ int scores_of_trainer(void *user, rnnp_context *context, const rnnp_train_batch 
     return cli_status(context, rnnp_trainer_evaluate(user, given, result));
 }
 
+/* Runs one batch through the model as it would be deployed. */
+int scores_of_plan(void *user, rnnp_context *context, const rnnp_train_batch *given, rnnp_train_result *result)
+{
+    const rnnp_tensor *want = given->outputs;
+    AUTO(run) *run = NULL;
+    rnnp_tensor y = {0};
+    *result = (rnnp_train_result){.struct_size = sizeof *result}; /* a model knows of no loss */
+    TRY(cli_status(context, rnnp_run_create(user, given->inputs, given->n_inputs, &run)));
+    TRY(cli_status(context, rnnp_run_output(run, 0, &y)));
+    if (y.dtype != want->dtype || y.rank != want->rank || memcmp(y.shape, want->shape, y.rank * sizeof y.shape[0]) != 0)
+        return cli_fail("the model's output is %s for a batch for which %s is expected",
+                        cli_shape(y.rank, y.shape, NULL), cli_shape(want->rank, want->shape, NULL));
+    return cli_status(context, rnnp_run_execute(run, given->inputs, given->n_inputs, given->outputs, 1));
+}
+
 /* ---- Asking ---- */
 
 /* One question; place is where its answer goes. */

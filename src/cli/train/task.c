@@ -81,14 +81,6 @@ static void describe(const task *t)
     putchar('\n');
 }
 
-/* A test set without labels is predicted in the classes of the training set. */
-static void adopt_classes(const dataset *train, dataset *test)
-{
-    test->class_names = cli_alloc(train->classes + 1, sizeof *test->class_names);
-    for (; test->classes < train->classes; test->classes++)
-        test->class_names[test->classes] = cli_copy(train->class_names[test->classes]);
-}
-
 static int read_data(task *t, int grow)
 {
     const train_config *c = &t->config;
@@ -98,7 +90,7 @@ static int read_data(task *t, int grow)
     if (!labels) like.classes = 0; /* labels are for judging alone: a test set may have some of its own */
     if (*c->test) TRY(read_set(t, c->test, c->test_labels, &like, 0, &t->test_set));
     if (labels && !t->train.label) return cli_fail("%s has no labels", c->train);
-    if (labels && *c->test && !t->test_set.classes) adopt_classes(&t->train, &t->test_set);
+    if (labels && *c->test && !t->test_set.classes) dataset_adopt_classes(&t->train, &t->test_set);
     if (labels && c->options.loss == RNNP_LOSS_BINARY && t->train.classes != 2)
         return cli_fail("loss = binary requires two classes; %s has %zu", c->train, t->train.classes);
     return CLI_OK;
@@ -113,7 +105,7 @@ int task_open(task *t, const char *words, int for_checkpoint)
     t->e.config = &t->config;
     t->e.train = &t->train;
     t->e.test = t->test_set.n ? &t->test_set : NULL;
-    t->e.vocabulary = t->train.tokens ? t->words.size : 0;
+    t->e.words = &t->words;
     t->e.lengths = lengths_vary(&t->train) || (t->test_set.n && lengths_vary(&t->test_set));
     t->e.quiet = t->call->quiet;
     t->e.data = for_checkpoint ? identity_of_data(&t->train, &t->words) : 0;

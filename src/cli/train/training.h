@@ -21,8 +21,8 @@ typedef struct experiment {
     rnnp_context *context;
     const train_config *config;
     const dataset *train, *test; /* as read, missing values still missing; test may be NULL */
-    size_t vocabulary;
-    int lengths; /* the model takes lengths */
+    const vocabulary *words;     /* size 0: none */
+    int lengths;                 /* the model takes lengths */
     const char *checkpoint;
     uint64_t data; /* identity_of_data, with a checkpoint */
     int resume, quiet;
@@ -85,7 +85,7 @@ typedef struct scores {
  * expected and memory for it; another shape is an error, found before anything is written. Returns CLI_OK or what
  * cli_fail does. */
 typedef int forward_fn(void *user, rnnp_context *context, const rnnp_train_batch *batch, rnnp_train_result *result);
-forward_fn scores_of_trainer;
+forward_fn scores_of_trainer, scores_of_plan;
 
 typedef struct asking {
     const experiment *e;
@@ -112,6 +112,8 @@ void scores_print(const scores *s, const dataset *set, const train_config *confi
 /* As docs/reference/training.md says: a table when the name ends in .csv, else an array [sequences of the
  * set][classes], or [sequences] of errors, NaN where nothing was asked. */
 int scores_write(const scores *s, const train_config *config, const dataset *set, const char *path);
+/* A table of what is predicted for new data: id, group if there are any, the class, and the probability of each. */
+int predictions_write(const scores *s, const dataset *set, const char *path);
 
 /* ---- fit.c ---- */
 

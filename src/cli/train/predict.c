@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * rnnpack predict: what a trained model says of new data, which it reads as its training did (recipe.h).
+ */
+#include "experiment.h"
+#include "recipe.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* New data, as the model takes them. */
+static int read_new(const recipe *r, const char *path, dataset *set)
+{
+    vocabulary words = r->words; /* is not grown */
+    TRY(dataset_read(&(data_source){&r->config, path, NULL, &r->like, &words, 0}, set));
+    if (r->config.window || r->config.longest) dataset_cut(&r->config, set);
+    if (!set->n) return cli_fail("%s has no usable sequence", path);
+    if (!set->classes) dataset_adopt_classes(&r->like, set);
+    return set->tokens ? CLI_OK : dataset_fill(&r->config, set, r->fill);
+}
+
+static int ask_model(const rnnp_model *model, const char *name, const recipe *r, const dataset *set,
+                     rnnp_context *context, scores *found)
+{
+    const experiment e = {.context = context, .config = &r->config, .train = set, .quiet = 1};
+    network net = {.features = set->tokens ? 0 : set->features,
+                   .vocabulary = set->tokens ? r->words.size : 0,
+                   .lengths = rnnp_model_input_count(model) > 1};
+    AUTO(plan) *plan = NULL;
+    AUTO_ROWS all = split_all(set);
+    TRY(network_check(model, name, &r->config, set->classes, &net));
+    TRY(cli_status(context, rnnp_plan_create(model, NULL, &plan)));
+    const asking a = {&e, &net, set, &all, scores_of_plan, plan};
+    const int code = scores_ask(found, &a);
+    return code == FIT_DIVERGED ? CLI_FAILED : code;
+}
+
+int cli_predict(const cli_call *call)
+{
+    const char *const path = call->operands[0];
+    const output_file output = {"-o", call->output, 0};
+    const char *const inputs[] = {path, call->data};
+    AUTO(context) *context = NULL;
+    AUTO(model) *model = NULL;
+    AUTO_RECIPE r = {0};
+    dataset set __attribute__((cleanup(dataset_free))) = {0};
+    AUTO_SCORES found = {0};
+    TRY(outputs_check(&output, 1, inputs, COUNT(inputs)));
+    TRY(cli_context(call->threads, call->isa, &context));
+    TRY(cli_load(context, path, call, 1, &model));
+    TRY(recipe_read(model, path, &r));
+    if (r.config.target != TARGET_LABEL)
+        return cli_fail("%s forecasts numbers; rnnpack run gives them, rnnpack eval their errors", path);
+    TRY(read_new(&r, call->data, &set));
+    TRY(ask_model(model, path, &r, &set, context, &found));
+    printf("%zu sequences, %zu classes\n", found.n, found.classes);
+    return predictions_write(&found, &set, call->output);
+}
