@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * read_recordings CONFIG [TEST]: prints what is read of a configuration's training data (or of TEST, as a test set beside
- * it), for recordings.py. A line for each sequence (id, group, label, steps, separated by tabs), then one for each step.
+ * read_recordings CONFIG [TEST]: prints what is read of a configuration's training data (or of TEST, as a test set
+ * beside it), for recordings.py. A line for each sequence (id, group, label, steps, separated by tabs), then one for
+ * each step.
  */
 #include <stdarg.h>
 #include <stdio.h>

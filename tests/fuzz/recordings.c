@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Recordings, read as training reads them. The first byte of an input says which configuration, and whether the rest is an
- * EDF or BDF file or a WFDB record: a header, a line "--", the signal file h.dat, a line "--" and the annotations.
+ * Recordings, read as training reads them. The first byte of an input says which configuration, and whether the rest is
+ * an EDF or BDF file or a WFDB record: a header, a line "--", the signal file h.dat, a line "--" and the annotations.
  */
 #include <stdio.h>
 #include <string.h>

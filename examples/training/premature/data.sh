@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# data.sh [FOLDER [RECORD...]]: fetches records of the MIT-BIH Arrhythmia Database from PhysioNet into the folder (data);
-# record 100 unless others are named. Needs curl.
+# data.sh [FOLDER [RECORD...]]: fetches records of the MIT-BIH Arrhythmia Database from PhysioNet into the folder
+# (data); record 100 unless others are named. Needs curl.
 set -euo pipefail
 
 folder=${1:-data}

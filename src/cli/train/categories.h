@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A column of texts as one channel per text that it has in the training data, 1 where it is meant and else 0. The channels
- * are called COLUMN=TEXT.
+ * A column of texts as one channel per text that it has in the training data, 1 where it is meant and else 0. The
+ * channels are called COLUMN=TEXT.
  */
 #ifndef RNNP_CLI_CATEGORIES_H
 #define RNNP_CLI_CATEGORIES_H

@@ -128,8 +128,8 @@ const char *build_feature(const train_config *config, const char *text, float *x
 int build_missing(const train_config *config, const char *text);
 int build_nameless(const char *text);
 
-/* The different texts in order, numbers by size before words by letter; *n of them. The texts stay the list's, the array is
- * the caller's. */
+/* The different texts in order, numbers by size before words by letter; *n of them. The texts stay the list's, the
+ * array is the caller's. */
 char **build_distinct(const text_list *texts, size_t *n);
 
 /* One reader per format; they begin with an empty set. */

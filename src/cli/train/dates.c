@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Dates and times of ISO 8601: 2024-02-29, then T or a blank and 13:45, 13:45:07 or 13:45:07.25, then nothing, Z, or the
- * distance from universal time, +01:00.
+ * Dates and times of ISO 8601: 2024-02-29, then T or a blank and 13:45, 13:45:07 or 13:45:07.25, then nothing, Z, or
+ * the distance from universal time, +01:00.
  */
 #include <string.h>
 
