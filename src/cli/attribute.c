@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "attribute.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,6 +78,15 @@ const char *reasons_class(const reasons *r, size_t target)
     return text;
 }
 
+/* A list whose parts are not empty. */
+static int check_list(const char *option, const char *list)
+{
+    const size_t n = strlen(list);
+    return n && list[0] != ',' && list[n - 1] != ',' && !strstr(list, ",,")
+               ? CLI_OK
+               : cli_misuse("%s: '%s' has an empty part", option, list);
+}
+
 static int name_channels(reasons *r, const char *list)
 {
     FREED char *copy = cli_copy(list);
@@ -140,7 +150,6 @@ static int read_math(const char *name, rnnp_math *math)
 
 static int read_target(const reasons *r, const char *text, size_t *target)
 {
-    char rest;
     *target = RNNP_TARGET_LARGEST;
     if (!text) return CLI_OK;
     for (size_t k = 0; k < r->n_classes; k++)
@@ -148,7 +157,11 @@ static int read_target(const reasons *r, const char *text, size_t *target)
             *target = k;
             return CLI_OK;
         }
-    if (text[0] < '0' || text[0] > '9' || sscanf(text, "%zu%c", target, &rest) != 1)
+    char *end;
+    errno = 0;
+    const unsigned long long number = strtoull(text, &end, 10);
+    *target = (size_t)number;
+    if (text[0] < '0' || text[0] > '9' || *end || errno || number >= SIZE_MAX)
         return cli_fail("--target: '%s' is no number%s", text, r->classes ? " and no class of the data" : "");
     return CLI_OK;
 }
@@ -285,6 +298,8 @@ int cli_attribute(const cli_call *call)
     size_t target;
     if (!html && !ends_with(call->output, ".csv"))
         return cli_misuse("-o needs a name that ends in .html or .csv, not '%s'", call->output);
+    TRY(check_list("--methods", call->methods));
+    if (call->pick) TRY(check_list("--rows", call->pick));
     TRY(read_methods(&r, call->methods));
     TRY(read_score(call->score, &score));
     TRY(read_math(call->math, &math));

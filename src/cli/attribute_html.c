@@ -11,7 +11,7 @@
 
 #include "attribute.h"
 
-enum { WIDTH = 900, LEFT = 150, RIGHT = 16, PANELS = 12, BARS = 30, BAR = 18, FEW_STEPS = 60 };
+enum { WIDTH = 900, LEFT = 150, RIGHT = 24, PANELS = 12, BARS = 30, BAR = 18, FEW_STEPS = 60 };
 
 /* A row of the page. */
 typedef struct picture {
@@ -103,8 +103,10 @@ static void put_panel(const picture *p, size_t channel, double top, double heigh
 #undef PLACE_Y
     fprintf(f, "<text x='%d' y='%.1f' text-anchor='end' class='name'>", LEFT - 8, top + height / 2 - 2);
     put_text(f, reasons_channel(r, p->input, channel));
-    fprintf(f, "</text>\n<text x='%d' y='%.1f' text-anchor='end' class='small'>%.4g to %.4g</text>\n", LEFT - 8,
-            top + height / 2 + 12, least, most);
+    fprintf(f, "</text>\n<text x='%d' y='%.1f' text-anchor='end' class='small'>%.4g", LEFT - 8, top + height / 2 + 12,
+            least);
+    if (most > least) fprintf(f, " to %.4g", most);
+    fputs("</text>\n", f);
 }
 
 static void put_time(const picture *p, double top)

@@ -76,13 +76,11 @@ TEST(test_product)
 TEST(test_quadrature)
 {
     for (int n = 2; n <= 9; n++) {
-        char text[96];
         float x[] = {1};
         const rnnp_tensor in = {RNNP_DTYPE_F32, 2, {1, 1}, .data = x};
         rnnp_attribution_options o = method(RNNP_ATTRIBUTION_INTEGRATED);
 
-        snprintf(text, sizeof text, "x: f32[batch,1]; n = f32[1]{%d}; y = Pow(x, n); -> y", n);
-        OWNED(model) model = make_graph(context, text);
+        OWNED(model) model = make_graph(context, "x: f32[batch,1]; n = f32[1]{%d}; y = Pow(x, n); -> y", n);
         o.points = 4;
         OK(explain(model, &o, &in, 1, NULL, NULL, &e));
         if (n <= 8)
@@ -151,14 +149,14 @@ TEST(test_scores)
 /* ---- Completeness ---- */
 
 static const char *const models[] = {
-    "x: f32[steps,batch,3]; y = lstm[3,8](x); z = ReduceMean(y, axes={0}, keepdims=0); w = f32[8,4]~5; v = MatMul(z, "
-    "w);"
-    "p = Softmax(v, axis=1); -> p",
-    "x: f32[steps,batch,3]; y = gru[3,8](x, both); -> y",
-    "x: f32[batch,steps,3]; y = rnn[3,8](x, first); -> y",
-    "x: f32[steps,batch,3]; y = gru[3,6]#2(x, before); z = lstm[6,5]#3(y, reverse); s = Sigmoid(z); -> s",
-    "x: f32[batch,3,steps]; w = f32[4,3,3]~7*0.5; y = Conv(x, w); r = Relu(y); m = MaxPool(r, kernel_shape={2});"
-    "g = ReduceMean(m, axes={2}, keepdims=0); -> g",
+    ("x: f32[steps,batch,3]; y = lstm[3,8](x); z = ReduceMean(y, axes={0}, keepdims=0); w = f32[8,4]~5; v = MatMul(z, "
+     "w);"
+     "p = Softmax(v, axis=1); -> p"),
+    ("x: f32[steps,batch,3]; y = gru[3,8](x, both); -> y"),
+    ("x: f32[batch,steps,3]; y = rnn[3,8](x, first); -> y"),
+    ("x: f32[steps,batch,3]; y = gru[3,6]#2(x, before); z = lstm[6,5]#3(y, reverse); s = Sigmoid(z); -> s"),
+    ("x: f32[batch,3,steps]; w = f32[4,3,3]~7*0.5; y = Conv(x, w); r = Relu(y); m = MaxPool(r, kernel_shape={2});"
+     "g = ReduceMean(m, axes={2}, keepdims=0); -> g"),
 };
 
 TEST(test_completeness)
@@ -167,7 +165,7 @@ TEST(test_completeness)
     double worst = 0;
 
     for (size_t m = 0; m < sizeof models / sizeof *models; m++) {
-        OWNED(model) model = make_graph(context, models[m]);
+        OWNED(model) model = make_graph(context, "%s", models[m]);
         const int first = strstr(models[m], "x: f32[batch") != NULL, ncw = strstr(models[m], "Conv") != NULL;
         const rnnp_tensor in = first ? ncw ? tensor3(x, 21, 3, 10) : tensor3(x, 21, 10, 3) : tensor3(x, 10, 21, 3);
         const rnnp_tensor base = first ? ncw ? tensor3(b, 1, 3, 10) : tensor3(b, 1, 10, 3) : tensor3(b, 10, 1, 3);
@@ -194,7 +192,7 @@ TEST(test_completeness)
 /* Scores are what a run gives, bit by bit. */
 TEST(test_scores_of_runs)
 {
-    OWNED(model) model = make_graph(context, models[1]);
+    OWNED(model) model = make_graph(context, "%s", models[1]);
     OWNED(plan) plan = make_plan(model);
     FREED float *x = numbers(10 * 21 * 3, 5, 1.5f);
     const rnnp_tensor in = tensor3(x, 10, 21, 3);
@@ -252,7 +250,7 @@ TEST(test_lengths)
     static const char text[] =
         "x: f32[steps,batch,2]; n: i32[batch]; h: f32[1,batch,4]; y, l = gru[2,4](x, n, h); -> l";
     enum { ROWS = 5, TIME = 6 };
-    OWNED(model) model = make_graph(context, text);
+    OWNED(model) model = make_graph(context, "%s", text);
     FREED float *x = numbers(TIME * ROWS * 2, 3, 1), *h = numbers(ROWS * 4, 4, 0.5f);
     static float ax[TIME * ROWS * 2], ah[ROWS * 4];
     int32_t lengths[ROWS] = {6, 0, 3, 1, 5};
@@ -376,13 +374,13 @@ TEST(test_bits)
         o.score = RNNP_SCORE_PROBABILITY;
         o.tolerance = 1e-4; /* rows take different numbers of points */
         {
-            OWNED(model) model = make_graph(context, models[0]);
+            OWNED(model) model = make_graph(context, "%s", models[0]);
             OK(explain(model, &o, &in, 1, &base, NULL, &e));
         }
         for (size_t isa = 0; build_isa(isa); isa++) {
             for (size_t threads = 1; threads <= 3; threads += 2) {
                 OWNED(context) capped = capped_context(NULL, build_isa(isa), threads);
-                OWNED(model) model = make_graph(capped, models[0]);
+                OWNED(model) model = make_graph(capped, "%s", models[0]);
                 OK(explain(model, &o, &in, 1, &base, NULL, &other));
                 assert_memory_equal(e.a[0], other.a[0], N * sizeof *x);
                 for (size_t r = 0; r < ROWS; r++) {
@@ -391,7 +389,7 @@ TEST(test_bits)
                 }
             }
         }
-        OWNED(model) model = make_graph(context, models[0]); /* every row alone */
+        OWNED(model) model = make_graph(context, "%s", models[0]); /* every row alone */
         for (size_t r = 0; r < ROWS; r++) {
             float one[TIME * 3], one_b[TIME * 3];
             const rnnp_tensor in1 = tensor3(one, TIME, 1, 3), base1 = tensor3(one_b, TIME, 1, 3);

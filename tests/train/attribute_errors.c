@@ -10,7 +10,7 @@ static explained e;
 
 static rnnp_status create(const char *text, const rnnp_attribution_options *options)
 {
-    OWNED(model) model = make_graph(context, text);
+    OWNED(model) model = make_graph(context, "%s", text);
     OWNED(attribution) attribution = (rnnp_attribution *)context;
     const rnnp_status status = rnnp_attribution_create(model, options, &attribution);
 
