@@ -108,13 +108,14 @@ typedef struct rnnp_attribution_batch {
     size_t struct_size;
     const rnnp_tensor *inputs; /* [n_inputs] as the model's, all with the same number of rows */
     size_t n_inputs;
-    const rnnp_tensor *baselines; /* [n_inputs] like the inputs, with as many rows or with one for all; entries whose
-                                   * data is NULL are zeros. NULL: all zeros. Inputs that are not attributed have none */
-    const size_t *targets;        /* [rows] elements of a row of the output, row-major without the batch dimension, or
+    /* [n_inputs] like the inputs, with as many rows or with one for all; entries whose data is NULL are zeros. NULL:
+     * all zeros. Inputs that are not attributed have none. */
+    const rnnp_tensor *baselines;
+    const size_t *targets;      /* [rows] elements of a row of the output, row-major without the batch dimension, or
                             * RNNP_TARGET_LARGEST. NULL: the largest of each row */
-    rnnp_tensor *attributions;    /* [n_inputs] f32 in the inputs' shapes. Entries whose data is NULL are not written;
+    rnnp_tensor *attributions;  /* [n_inputs] f32 in the inputs' shapes. Entries whose data is NULL are not written;
                                 * dtype and shape are filled in. NULL: none */
-    rnnp_attribution_row *rows;   /* [rows], or NULL */
+    rnnp_attribution_row *rows; /* [rows], or NULL */
 } rnnp_attribution_batch;
 RNNP_STRUCT_INIT(rnnp_attribution_batch)
 

@@ -37,7 +37,8 @@ def _targets(target: Any, rows: int) -> Any:
     return (c_size_t * rows)(*values)
 
 
-def _baselines(baseline: Any, names: Names, arrays: list[Array], rows_of: list[Optional[int]]) -> list[Optional[Array]]:
+def _baselines(baseline: Any, names: Names, arrays: list[Array],
+               rows_of: list[Optional[int]]) -> list[Optional[Array]]:
     """None: zeros. A number or an array is of the first input that is attributed; a dict names inputs."""
     wanted = [one.name for one, axis in zip(names.inputs, rows_of) if axis is not None]
     given = baseline if isinstance(baseline, dict) else {} if baseline is None else {wanted[0]: baseline}

@@ -4,6 +4,7 @@ import unittest
 
 import numpy as np
 
+import support
 from support import numbers, rnnpack, same_bits
 
 
@@ -86,4 +87,4 @@ class Attribute(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    support.main()
