@@ -70,9 +70,9 @@ awk 'BEGIN { print "id,time,signal,noise,outcome"
     for (i = 0; i < 120; i++) for (t = 0; t < 8 + i % 5; t++)
         printf "p%d,%g,%.4f,%.4f,%s\n", i, 0.5 * t, (i % 2 ? 1 : -1) * (t >= 3 && t < 6) + 0.3 * sin(i * 3.7 + t * 5.1),
             sin(i * 7.3 + t * t * 1.7), i % 2 ? "<sick & tired>" : "well" }' >long.csv
-configure "gru 12" "pool max" "dense 2 softmax" -- data.format=csv data.train=long.csv data.target=label data.id=id data.time=time \
+configure "gru 12 bidirectional" "dense 8 relu" "dense 2 softmax" -- data.format=csv data.train=long.csv data.target=label data.id=id data.time=time \
     data.label=outcome data.standardise=yes train.loss=sparse train.epochs=25 train.batch=8 train.rate=0.02
-expect 0 train config.ini -o model.onnx --quiet
+expect 0 train config.ini -o model.onnx
 expect 0 attribute model.onnx --config config.ini --rows p3,p8 --target "<sick & tired>" -o out.csv
 prints "p3: output of <sick & tired>"
 holds 'NR > 1 && $5 != "" && $1 == 3 { n++ } END { exit n != 2 * 11 }'
@@ -89,5 +89,5 @@ grep -q '&lt;sick &amp; tired&gt;' out.html || fail "text is not escaped"
 if command -v xmllint >/dev/null; then xmllint --html --noout out.html 2>html.err || fail "the page"; fi
 refuses 2 "with --config, --data is given once" attribute model.onnx --config config.ini --data long.csv --data long.csv -o out.csv
 refuses 1 "none.csv" attribute model.onnx --config config.ini --data none.csv -o out.csv
-refuses 1 "inputs" attribute "$forecaster" --config config.ini -o out.csv
+refuses 1 "dimension 2 is 2, expected 1" attribute "$forecaster" --config config.ini -o out.csv
 exit 0
