@@ -81,7 +81,7 @@ class Attribute(unittest.TestCase):
         with self.assertRaisesRegex(rnnpack.ArgumentError, "row 1, element 2 of it is inf"):
             model.attribute(x)
         with self.assertRaisesRegex(rnnpack.UnsupportedError, "its weights are s8"):
-            model.quantize("s8").model.attribute(numbers(4, 3))
+            model.quantize("s8").attribute(numbers(4, 3))
         with self.assertRaises(rnnpack.ShapeError):
             model.attribute(numbers(4))
 
