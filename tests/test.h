@@ -7,6 +7,7 @@
 #define RNNP_TESTS_TEST_H
 
 #include "harness.h"
+#include "rnnpack/attribute.h"
 #include "rnnpack/model.h"
 #include "rnnpack/train.h"
 #include "rnnpack/tune.h"
@@ -71,6 +72,7 @@ RNNP_TEST_DROPS(plan)
 RNNP_TEST_DROPS(run)
 RNNP_TEST_DROPS(stream)
 RNNP_TEST_DROPS(trainer)
+RNNP_TEST_DROPS(attribution)
 RNNP_TEST_DROPS(records)
 
 /* ---- Checks ---- */

@@ -31,6 +31,7 @@
 #ifndef RNNPACK_RNNPACK_HPP
 #define RNNPACK_RNNPACK_HPP
 
+#include "rnnpack/cpp/attribute.hpp"
 #include "rnnpack/cpp/base.hpp"
 #include "rnnpack/cpp/build.hpp"
 #include "rnnpack/cpp/files.hpp"

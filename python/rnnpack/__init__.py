@@ -12,6 +12,7 @@ docs/howto/python.md has more.
 """
 from . import layers
 from ._native import lib as _lib
+from .attribution import Attribution
 from .build import Builder
 from .context import Info, info
 from .errors import (
@@ -29,7 +30,7 @@ from .tune import Record, Records
 
 __version__: str = _lib.rnnp_version().decode()
 __all__ = [
-    "ArgumentError", "Bench", "Builder", "DtypeError", "Epoch", "Error", "FileError", "FormatError", "History",
+    "ArgumentError", "Attribution", "Bench", "Builder", "DtypeError", "Epoch", "Error", "FileError", "FormatError", "History",
     "Info", "Inspection", "LimitError", "Model", "Node", "OutOfMemoryError", "Plan", "Port", "Quantized", "Record",
     "Records", "ShapeError", "StateError", "Stream", "Trainer", "UnsupportedError", "fit", "info", "layers",
     "load", "schedule", "train",

@@ -124,6 +124,9 @@ i trainer_model pp
 i trainer_save_file pspz
 i trainer_load_file pspp
 v train_order uuzp
+i attribution_create ppp
+v attribution_destroy p
+i attribution_run pp
 f schedule_rate pd
 v schedule_score pd
 """

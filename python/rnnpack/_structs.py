@@ -31,6 +31,8 @@ ENUMS: dict[str, dict[str, int]] = {
     "RNNP_LOSS": {"sparse": 0, "mse": 1, "binary": 2, "cross": 3},
     "RNNP_OPTIMIZER": {"sgd": 1, "rmsprop": 2, "adam": 3, "adamw": 4},
     "RNNP_SCHEDULE": {"constant": 0, "step": 1, "exponential": 2, "cosine": 3, "plateau": 4},
+    "RNNP_ATTRIBUTION": {"integrated": 0, "gradient": 1, "occlusion": 2},
+    "RNNP_SCORE": {"output": 0, "logit": 1, "probability": 2},
     "RNNP_LOG": {"info": 0, "warning": 1},
     "RNNP_RECORDS": {"path": 4096, "wait_ms": 10000},
 }
@@ -269,4 +271,26 @@ class Schedule(Sized):
         ("struct_size", c_size_t), ("kind", c_int), ("rate", c_float), ("factor", c_float), ("least", c_float),
         ("every", c_size_t), ("epochs", c_size_t), ("patience", c_size_t), ("warmup", c_float), ("best", c_double),
         ("scored", c_size_t), ("waited", c_size_t), ("drops", c_size_t),
+    ]
+
+
+class AttributionOptions(Sized):
+    _fields_ = [
+        ("struct_size", c_size_t), ("method", c_int), ("score", c_int), ("output", c_size_t), ("batch", c_char_p),
+        ("points", c_size_t), ("most_points", c_size_t), ("tolerance", c_double), ("window", c_size_t),
+        ("time_axis", c_int), ("math", c_int), ("threads", c_size_t),
+    ]
+
+
+class AttributionRow(Structure):
+    _fields_ = [
+        ("target", c_size_t), ("score", c_double), ("baseline_score", c_double), ("sum", c_double),
+        ("residual", c_double), ("rounding", c_double), ("points", c_size_t), ("complete", c_int),
+    ]
+
+
+class AttributionBatch(Sized):
+    _fields_ = [
+        ("struct_size", c_size_t), ("inputs", POINTER(Tensor)), ("n_inputs", c_size_t), ("baselines", POINTER(Tensor)),
+        ("targets", POINTER(c_size_t)), ("attributions", POINTER(Tensor)), ("rows", POINTER(AttributionRow)),
     ]

@@ -19,6 +19,7 @@ from .plan import Plan
 from .ports import Names, Port, Result, ports
 
 if TYPE_CHECKING:
+    from .attribution import Attribution
     from .look import Bench, Inspection
     from .quantize import Quantized
     from .stream import Stream
@@ -100,6 +101,32 @@ class Model(Closable):
         """
         plan = self._default or self._default_plan()
         return plan(*inputs, out=out, **named)
+
+    def attribute(self, x: Any, *, method: str = "integrated", target: Any = None, score: str = "output",
+                  baseline: Any = None, output: Union[str, int] = 0, batch: str = "batch", points: int = 0,
+                  most_points: int = 0, tolerance: float = 0.01, window: int = 0, time_axis: Optional[int] = None,
+                  math: str = "u35") -> Attribution:
+        """Attributes a score of each row to the numbers of its inputs (docs/howto/explain.md).
+
+        Args:
+            x: the inputs, as for a call of the model; a tuple or dict for several. Attributed are those that are f32
+                and have the dimension ``batch``.
+            method: "integrated" (integrated gradients), "gradient" (gradient times input) or "occlusion".
+            target: an element of the output's row, or one for each row; None: the largest of each row.
+            score: "output", "logit" or "probability".
+            baseline: a number, an array of one row or of as many as x, or a dict of these by input; None: zeros.
+            output: the name or index of the output.
+            batch: the name of the dimension that is the batch.
+            points, most_points, tolerance, window, time_axis, math: see attribute.h. time_axis counts from 0.
+
+        A row whose attributions do not sum up to the difference of the scores is not ``complete``: look at it before
+        you believe them.
+        """
+        from .attribution import attribute
+
+        return attribute(self, x, method=method, target=target, score=score, baseline=baseline, output=output,
+                         batch=batch, points=points, most_points=most_points, tolerance=tolerance, window=window,
+                         time_axis=time_axis, math=math)
 
     def _default_plan(self) -> Plan:
         with self._lock:

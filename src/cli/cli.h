@@ -45,8 +45,9 @@ typedef struct cli_call {
     const char *budget, *batches, *lengths, *teams, *grid;
     const char *weights, *limit;
     const char *config, *data, *labels, *test, *test_labels, *roc, *predictions, *checkpoint, *curve;
-    size_t threads, batch, steps, seed;
-    double seconds;
+    const char *pick, *target, *score, *baseline, *methods, *channels;
+    size_t threads, batch, steps, seed, points, window, time_axis;
+    double seconds, tolerance;
     int json, kernels, limits, again, dry_run, this_host, resume, quiet, saturate, f64_as_f32;
     cli_pairs inputs, outputs, arrays, keep, carry, bound;
     uint64_t given; /* a bit for each option of the command that was given: cli_given */
@@ -109,6 +110,7 @@ int cli_convert(const cli_call *call);
 int cli_quantize(const cli_call *call);
 int cli_tune(const cli_call *call);
 int cli_explain(const cli_call *call);
+int cli_attribute(const cli_call *call);
 int cli_train(const cli_call *call); /* where RNNP_CLI_TRAIN is defined */
 int cli_eval(const cli_call *call);
 int cli_predict(const cli_call *call);

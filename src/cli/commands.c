@@ -48,6 +48,17 @@
      AT(threads), NULL}, \
     ISA, \
     {"--quiet", NULL, "print results only", CLI_FLAG, AT(quiet), NULL}
+#define ARRAYS \
+    {"--data", "FILE", "an input, .npy; give one for each, in the model's order. With --config: the data, as it says", \
+     CLI_TEXTS, AT(arrays), NULL}
+#ifdef RNNP_CLI_TRAIN
+#define EXPLAINED \
+    ARRAYS, \
+    {"--config", "FILE.ini", "the configuration of the training: reads data as eval does, with their names", CLI_TEXT, \
+     AT(config), NULL}
+#else
+#define EXPLAINED ARRAYS
+#endif
 #define OPTIONS(...) (const cli_option[]){__VA_ARGS__, HELP}
 /* clang-format on */
 
@@ -149,6 +160,36 @@ const cli_command cli_commands[] = {
      "Shows for each recurrent and dense layer of a model which tuning record applies, or why\n"
      "none does, and what would be chosen without it.",
      OPTIONS(LOAD, SHAPE("1"), HOST, JSON), RUN(cli_explain)},
+    {"attribute", "MODEL", "show which inputs a model's answer came from",
+     "Attributes the score that a model gives a row to the row's inputs, over time and\n"
+     "channels: integrated gradients, gradient x input, and occlusion as a check. Writes a\n"
+     "page with pictures, or a table. It fails where integrated gradients do not sum up to\n"
+     "the difference between the row's score and the baseline's.",
+     OPTIONS(
+         EXPLAINED, {"-o", "FILE", "file to write: a page (.html) or a table (.csv)", CLI_NEEDED, AT(output), NULL},
+         {"--rows", "LIST", "rows to explain: numbers from 0 (0,4-7), ids, or all (default: the first ten)", CLI_TEXT,
+          AT(pick), NULL},
+         {"--target", "CLASS",
+          "element of the output, or a class of the configuration's data (default: each row's largest)", CLI_TEXT,
+          AT(target), NULL},
+         {"--score", "NAME", "output (as the model gives it), logit or probability", CLI_TEXT, AT(score), "output"},
+         {"--baseline", "FILE", "what stands for nothing to see: zero, mean (of each channel), or a row FILE.npy[:ROW]",
+          CLI_TEXT, AT(baseline), "mean"},
+         {"--methods", "LIST", "methods; the first one colours the picture", CLI_TEXT, AT(methods),
+          "integrated,gradient,occlusion"},
+         {"--points", "N",
+          "integrated: points of the path, a multiple of 4 (default: 16, doubled up to 1024 as needed)", CLI_COUNT,
+          AT(points), NULL},
+         {"--tolerance", "P", "integrated: how far the sum may be from the difference of the scores, in percent",
+          CLI_NUMBER, AT(tolerance), "1"},
+         {"--window", "N", "occlusion: steps of a window (default: a twentieth of the steps)", CLI_COUNT, AT(window),
+          NULL},
+         {"--time-axis", "N", "axis of the inputs that is time, from 0 (default: the one whose size is left open)",
+          CLI_SIZE, AT(time_axis), NULL},
+         {"--channels", "NAMES", "names of the channels, separated by commas", CLI_TEXT, AT(channels), NULL}, LOAD,
+         THREADS("1"), ISA,
+         {"--math", "CLASS", "accuracy of tanh, sigmoid, exp and log: u35, u10 or fast", CLI_TEXT, AT(math), "u35"}),
+     RUN(cli_attribute)},
 #ifdef RNNP_CLI_TRAIN
     {"train", "CONFIG.ini", "train a model from a configuration and data",
      "Trains a model as the configuration describes it, and evaluates it on data that it has\n"

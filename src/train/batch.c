@@ -163,6 +163,20 @@ static void set_results(const rnnp_pass *pass)
     }
 }
 
+rnnp_status rnnp_pass_scores(rnnp_pass *pass)
+{
+    const rnnp_trainer *t = pass->trainer;
+    const int32_t v = t->model->outputs[t->options.output].value;
+    const size_t n = rnnp_meta_elements(&pass->tape[0]->meta[v]) / pass->tape[0]->rows; /* of a row */
+    for (size_t r = 0; r < pass->rows; r++) {
+        if (pass->scores->target[r] != RNNP_TARGET_LARGEST ? pass->scores->target[r] >= n : n == 0)
+            return rnnp_fail(t->context, RNNP_ERR_ARG, "target %zu of row %zu: output %s has %zu elements in a row",
+                             pass->scores->target[r], r, t->model->outputs[t->options.output].name, n);
+    }
+    set_results(pass);
+    return RNNP_OK;
+}
+
 rnnp_status rnnp_pass_target(rnnp_pass *pass)
 {
     const rnnp_trainer *t = pass->trainer;

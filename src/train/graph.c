@@ -74,6 +74,18 @@ static rnnp_status find_logits(rnnp_trainer *t)
     return RNNP_OK;
 }
 
+/* An attribution's score looks through them too, as it says. */
+static void find_score(rnnp_trainer *t)
+{
+    const rnnp_value_info *output = &t->model->values[t->loss_value];
+    const rnnp_node *node = output->producer < 0 ? NULL : &t->model->nodes[output->producer];
+    const int of_log = node && strcmp(node->op->name, "LogSoftmax") == 0;
+    const int of_self = node && (strcmp(node->op->name, "Softmax") == 0 || strcmp(node->op->name, "Sigmoid") == 0);
+    if ((of_self && t->score == RNNP_SCORE_LOGIT) || (of_log && t->score != RNNP_SCORE_OUTPUT))
+        t->loss_value = node->inputs[0];
+    t->link = t->score == RNNP_SCORE_PROBABILITY && !of_self;
+}
+
 static rnnp_status find_loss(rnnp_trainer *t)
 {
     const rnnp_model *model = t->model;
@@ -84,12 +96,12 @@ static rnnp_status find_loss(rnnp_trainer *t)
     const rnnp_output_info *output = &model->outputs[t->options.output];
     const rnnp_meta *meta = &model->values[output->value].meta;
     const int axis = t->rows.axis[output->value];
-    const int items = kind != RNNP_LOSS_BINARY && !(kind == RNNP_LOSS_MSE && meta->rank < 2);
+    const int items = !t->explains && kind != RNNP_LOSS_BINARY && !(kind == RNNP_LOSS_MSE && meta->rank < 2);
 
     t->loss_value = output->value;
     if (meta->dtype != RNNP_DTYPE_F32)
-        return rnnp_fail(t->context, RNNP_ERR_TYPE, "output %s is %s, the loss is of f32", output->name,
-                         rnnp_dtype_name(meta->dtype));
+        return rnnp_fail(t->context, RNNP_ERR_TYPE, "output %s is %s, the %s is of f32", output->name,
+                         rnnp_dtype_name(meta->dtype), t->explains ? "score" : "loss");
     if (axis == RNNP_TIME_NONE || meta->dim[axis] != t->batch)
         return rnnp_fail(t->context, RNNP_ERR_SHAPE, "output %s has no dimension that is certain to be the batch (%s)",
                          output->name, t->options.batch);
@@ -101,7 +113,9 @@ static rnnp_status find_loss(rnnp_trainer *t)
         meta->dim[meta->rank - 1] != (int64_t)t->options.n_classes)
         return rnnp_fail(t->context, RNNP_ERR_SHAPE, "output %s has %lld classes, but %zu class weights were given",
                          output->name, (long long)meta->dim[meta->rank - 1], t->options.n_classes);
-    return find_logits(t);
+    if (!t->explains) return find_logits(t);
+    find_score(t);
+    return RNNP_OK;
 }
 
 /* ---- What leads to it ---- */
@@ -148,11 +162,19 @@ static void mark_leading(rnnp_trainer *t, rnnp_meta *inputs, rnnp_meta *outputs)
     }
 }
 
-/* Follows the parameters upwards; `moves` [n_values]: depends on one. */
+/* Whether gradients by an input are wanted from the beginning: an attribution's. Others come with a batch. */
+static int is_explained(const rnnp_trainer *t, int32_t input)
+{
+    return t->gradients && t->model->values[input].meta.dtype == RNNP_DTYPE_F32 &&
+           t->rows.axis[input] != RNNP_TIME_NONE;
+}
+
+/* Follows the parameters (an attribution's inputs) upwards; `moves` [n_values]: depends on one. */
 static rnnp_status check_nodes(const rnnp_trainer *t, uint8_t *moves, rnnp_meta *inputs, rnnp_meta *outputs)
 {
     const rnnp_model *model = t->model;
-    for (size_t v = 0; v < model->n_values; v++) moves[v] = t->parameter_of[v] >= 0;
+    for (size_t v = 0; v < model->n_values; v++) moves[v] = !t->explains && t->parameter_of[v] >= 0;
+    for (size_t i = 0; i < model->n_inputs; i++) moves[model->inputs[i]] = (uint8_t)is_explained(t, model->inputs[i]);
     for (size_t n = 0; n < model->n_nodes; n++) {
         const rnnp_node *node = &model->nodes[n];
         const rnnp_gradient *row = rnnp_gradient_find(node->op->name);
@@ -167,8 +189,8 @@ static rnnp_status check_nodes(const rnnp_trainer *t, uint8_t *moves, rnnp_meta 
             if (node->outputs[i] != RNNP_NONE) moves[node->outputs[i]] = 1;
         }
         if (!view && !row)
-            return rnnp_node_fail(t->context, node, RNNP_ERR_UNSUPPORTED,
-                                  "has no gradient, and lies between a parameter and the loss");
+            return rnnp_node_fail(t->context, node, RNNP_ERR_UNSUPPORTED, "has no gradient, and lies between %s",
+                                  t->explains ? "an input and the score" : "a parameter and the loss");
         const rnnp_gradient_shape shape = rnnp_train_shape(t, node, inputs, outputs);
         const rnnp_status status = row && row->check && !view ? row->check(&shape) : RNNP_OK;
         if (status != RNNP_OK) return status;
@@ -201,10 +223,11 @@ rnnp_status rnnp_train_graph(rnnp_trainer *t)
     for (size_t n = 0; n < model->n_nodes; n++) {
         if (model->nodes[n].op->source)
             return rnnp_node_fail(t->context, &model->nodes[n], RNNP_ERR_UNSUPPORTED,
-                                  "which branch is taken must be known before training");
+                                  "which branch is taken must be known before %s",
+                                  t->explains ? "a gradient" : "training");
         if (model->nodes[n].op->loop)
-            return rnnp_node_fail(t->context, &model->nodes[n], RNNP_ERR_UNSUPPORTED,
-                                  "loops cannot be trained through");
+            return rnnp_node_fail(t->context, &model->nodes[n], RNNP_ERR_UNSUPPORTED, "loops cannot be %s through",
+                                  t->explains ? "differentiated" : "trained");
     }
     struct rnnp_block *scratch = NULL;
     rnnp_status status;

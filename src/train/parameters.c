@@ -50,13 +50,14 @@ static void describe(const rnnp_trainer *t, int32_t v, rnnp_train_parameter *p)
         }
     }
     p->penalised = p->info.op && is_weight(&p->info);
+    p->info.frozen = t->explains;
 }
 
 static rnnp_status list_parameters(rnnp_trainer *t)
 {
     size_t n = 0;
     for (size_t v = 0; v < t->model->n_values; v++) n += (size_t)is_parameter(t, v);
-    if (n == 0)
+    if (n == 0 && !t->explains)
         return rnnp_fail(t->context, RNNP_ERR_UNSUPPORTED,
                          "there is nothing to train: output %s depends on no f32 constant of the model",
                          t->model->outputs[t->options.output].name);
@@ -119,7 +120,7 @@ rnnp_status rnnp_train_parameters(rnnp_trainer *t)
     t->block_norm = rnnp_arena_calloc(t->context, arena, t->n_blocks, sizeof *t->block_norm);
     t->block_penalty = rnnp_arena_calloc(t->context, arena, t->n_blocks, sizeof *t->block_penalty);
     t->values = rnnp_arena_calloc(t->context, arena, t->floats, sizeof *t->values);
-    t->gradient = rnnp_arena_calloc(t->context, arena, t->floats, sizeof *t->gradient);
+    t->gradient = rnnp_arena_calloc(t->context, arena, t->explains ? 0 : t->floats, sizeof *t->gradient);
     t->m = m ? rnnp_arena_calloc(t->context, arena, t->floats, sizeof *t->m) : NULL;
     t->v = v ? rnnp_arena_calloc(t->context, arena, t->floats, sizeof *t->v) : NULL;
     if (!t->blocks || !t->block_norm || !t->block_penalty || !t->values || !t->gradient || (m && !t->m) || (v && !t->v))

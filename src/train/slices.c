@@ -68,7 +68,7 @@ size_t rnnp_pass_measure(rnnp_pass *pass)
 {
     size_t extra, slices, prepared = 0;
     pass->buffers = measure_buffers(pass);
-    pass->buffer_bytes = pass->trainer->floats * sizeof(float);
+    pass->buffer_bytes = pass->trainer->explains ? 0 : pass->trainer->floats * sizeof(float);
     pass->slice_bytes = 0;
     for (size_t i = 0; i < 2 && pass->tape[i]; i++) {
         const rnnp_tape *tape = pass->tape[i];

@@ -2,6 +2,7 @@
  *
  * One slice, forwards and backwards.
  */
+#include "../real.h"
 #include "training.h"
 
 #include <string.h>
@@ -198,6 +199,69 @@ static void run_loss(const rnnp_tape_run *run, double *loss)
     }
 }
 
+/* ---- Scores ---- */
+
+static size_t largest(const float *y, size_t rows, size_t row, size_t blocks, size_t inner)
+{
+    size_t best = 0;
+    for (size_t e = 0; e < blocks * inner; e++) {
+        const float *at = &y[(e / inner * rows + row) * inner + e % inner],
+                    *was = &y[(best / inner * rows + row) * inner + best % inner];
+        if (*at > *was) best = e;
+    }
+    return best;
+}
+
+/* e^-d, and 0 where that is none of a sum with a term of 1. */
+static double fade(double d) { return d > 700 ? 0 : rnnp_real_exp(-d); }
+
+/* Softmax of y [k] at j, and its slopes by y to dy, which may be NULL. */
+static double softmax(const float *y, size_t k, size_t j, float *dy)
+{
+    double max = (double)y[0], sum = 0;
+    for (size_t i = 1; i < k; i++) max = (double)y[i] > max ? (double)y[i] : max;
+    for (size_t i = 0; i < k; i++) sum += fade(max - (double)y[i]);
+    const double p = fade(max - (double)y[j]) / sum;
+    for (size_t i = 0; dy && i < k; i++) dy[i] = (float)(p * ((i == j ? 1 : 0) - fade(max - (double)y[i]) / sum));
+    return p;
+}
+
+/* Sigmoid of y, and its slope to dy, which may be NULL: p (1 - p) without a difference of large numbers. */
+static double sigmoid(double y, float *dy)
+{
+    const double e = fade(y < 0 ? -y : y), p = 1 / (1 + e), q = e / (1 + e);
+    if (dy) *dy = (float)(p * q);
+    return y < 0 ? q : p;
+}
+
+static void run_scores(const rnnp_tape_run *run)
+{
+    const rnnp_pass *pass = run->pass;
+    const rnnp_trainer *t = pass->trainer;
+    const rnnp_meta *meta = &run->tape->meta[t->loss_value];
+    const size_t axis = (size_t)t->rows.axis[t->model->outputs[t->options.output].value], rows = run->tape->rows;
+    const float *y = value_of(run, t->loss_value);
+    float *dy = pass->backward && run->tape->needed[t->loss_value] ? gradient_of(run, t->loss_value) : NULL;
+    const size_t k = axis + 1 < meta->rank ? (size_t)meta->dim[meta->rank - 1] : 1; /* classes */
+    size_t blocks = 1, inner = 1;
+    for (size_t d = 0; d < axis; d++) blocks *= (size_t)meta->dim[d];
+    for (size_t d = axis + 1; d < meta->rank; d++) inner *= (size_t)meta->dim[d];
+    if (dy) memset(dy, 0, rnnp_meta_bytes(meta));
+    for (size_t r = 0; r < rows; r++) {
+        size_t *target = &pass->scores->target[run->first + r];
+        if (*target == RNNP_TARGET_LARGEST) *target = largest(y, rows, r, blocks, inner);
+        const size_t at = (*target / inner * rows + r) * inner + *target % inner, group = at - at % k;
+        double *value = &pass->scores->value[run->first + r];
+        if (t->link && k > 1)
+            *value = softmax(y + group, k, at - group, dy ? dy + group : NULL);
+        else if (t->link)
+            *value = sigmoid((double)y[at], dy ? dy + at : NULL);
+        else
+            *value = (double)y[at];
+        if (dy && !t->link) dy[at] = 1.0f;
+    }
+}
+
 /* ---- Backward ---- */
 
 static rnnp_status run_backward(const rnnp_tape_run *run, const rnnp_tape_call *call)
@@ -267,7 +331,10 @@ rnnp_status rnnp_tape_run_slice(const rnnp_tape_run *run, double *loss)
     }
     if (status != RNNP_OK) return status;
     scatter_outputs(run);
-    if (batch->target) run_loss(run, loss);
+    if (run->pass->scores)
+        run_scores(run);
+    else if (batch->target)
+        run_loss(run, loss);
     if (!run->pass->backward) return RNNP_OK;
     clear_unreached(run);
     for (size_t c = tape->n_calls; c-- > 0 && status == RNNP_OK;) {

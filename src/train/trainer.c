@@ -37,16 +37,16 @@ static rnnp_status need_constants(const rnnp_model *model)
     return status;
 }
 
-/* A step changes weights by less than the other formats can tell apart. */
-static rnnp_status need_f32(const rnnp_model *model)
+/* A step changes weights by less than the other formats can tell apart, and s8 has no slope to follow. */
+static rnnp_status need_f32(const rnnp_model *model, int explains)
 {
     for (size_t i = 0; i < model->n_nodes; i++) {
         const rnnp_weights weights = rnnp_node_weights(model, &model->nodes[i]);
 
         if (weights != RNNP_WEIGHTS_F32)
             return rnnp_node_fail(model->context, &model->nodes[i], RNNP_ERR_UNSUPPORTED,
-                                  "its weights are %s; only models with weights in f32 can be trained",
-                                  rnnp_weights_name(weights));
+                                  "its weights are %s; only models with weights in f32 can be %s",
+                                  rnnp_weights_name(weights), explains ? "differentiated" : "trained");
     }
     return RNNP_OK;
 }
@@ -62,19 +62,19 @@ static rnnp_status make(rnnp_trainer *t)
     return rnnp_train_graph(t);
 }
 
-rnnp_status rnnp_trainer_create(const rnnp_model *model, const rnnp_train_options *options, rnnp_trainer **trainer)
+/* `as` says what it is for: explains, gradients and score. */
+static rnnp_status create(const rnnp_model *model, const rnnp_train_options *options, const rnnp_trainer *as,
+                          rnnp_trainer **trainer)
 {
     rnnp_train_options checked;
     rnnp_optimizer optimizer;
     rnnp_status status;
-    if (!trainer) return model ? rnnp_fail(model->context, RNNP_ERR_ARG, "trainer is NULL") : RNNP_ERR_ARG;
-    *trainer = NULL;
-    if (!model) return RNNP_ERR_ARG;
     if ((status = rnnp_train_options_check(model->context, options, &checked, &optimizer)) != RNNP_OK ||
-        (status = rnnp_model_need_closed(model)) != RNNP_OK || (status = need_f32(model)) != RNNP_OK)
+        (status = rnnp_model_need_closed(model)) != RNNP_OK || (status = need_f32(model, as->explains)) != RNNP_OK)
         return status;
     rnnp_trainer *t = rnnp_calloc(model->context, sizeof *t);
     if (!t) return RNNP_ERR_MEMORY;
+    *t = *as;
     t->context = model->context;
     t->model = model;
     t->options = checked;
@@ -85,6 +85,19 @@ rnnp_status rnnp_trainer_create(const rnnp_model *model, const rnnp_train_option
     else
         rnnp_trainer_destroy(t);
     return status;
+}
+
+rnnp_status rnnp_trainer_create(const rnnp_model *model, const rnnp_train_options *options, rnnp_trainer **trainer)
+{
+    if (!trainer) return model ? rnnp_fail(model->context, RNNP_ERR_ARG, "trainer is NULL") : RNNP_ERR_ARG;
+    *trainer = NULL;
+    return model ? create(model, options, &(rnnp_trainer){0}, trainer) : RNNP_ERR_ARG;
+}
+
+rnnp_status rnnp_trainer_explain(const rnnp_model *model, const rnnp_train_options *options, rnnp_score score,
+                                 int gradients, rnnp_trainer **trainer)
+{
+    return create(model, options, &(rnnp_trainer){.explains = 1, .score = score, .gradients = gradients}, trainer);
 }
 
 void rnnp_trainer_destroy(rnnp_trainer *trainer)
@@ -137,7 +150,7 @@ static rnnp_status find_tape(rnnp_trainer *t, size_t rows, rnnp_tape **tape)
     return RNNP_OK;
 }
 
-static rnnp_status find_tapes(rnnp_pass *pass)
+rnnp_status rnnp_pass_tapes(rnnp_pass *pass)
 {
     const size_t last = rnnp_pass_rows(pass, pass->slices - 1);
     rnnp_status status = find_tape(pass->trainer, rnnp_pass_rows(pass, 0), &pass->tape[0]);
@@ -147,7 +160,7 @@ static rnnp_status find_tapes(rnnp_pass *pass)
 
 /* ---- Batches ---- */
 
-static rnnp_status make_room(rnnp_pass *pass)
+rnnp_status rnnp_pass_room(rnnp_pass *pass)
 {
     rnnp_trainer *t = pass->trainer;
     const size_t bytes = rnnp_pass_measure(pass);
@@ -201,8 +214,8 @@ static rnnp_status run_batch(rnnp_trainer *t, const rnnp_train_batch *batch, int
     if (result && (status = RNNP_STRUCT_CHECK(t->context, rnnp_train_result, result)) != RNNP_OK) return status;
     const rnnp_fpmode mode = rnnp_fpmode_enter(0);
     if ((status = rnnp_pass_shapes(&pass, own.inputs, own.n_inputs)) == RNNP_OK &&
-        (status = rnnp_pass_inputs(&pass)) == RNNP_OK && (status = find_tapes(&pass)) == RNNP_OK &&
-        (status = rnnp_pass_target(&pass)) == RNNP_OK && (status = make_room(&pass)) == RNNP_OK)
+        (status = rnnp_pass_inputs(&pass)) == RNNP_OK && (status = rnnp_pass_tapes(&pass)) == RNNP_OK &&
+        (status = rnnp_pass_target(&pass)) == RNNP_OK && (status = rnnp_pass_room(&pass)) == RNNP_OK)
         status = compute(&pass, update, &r);
     rnnp_fpmode_set(mode);
     return status == RNNP_OK && result ? RNNP_STRUCT_WRITE(t->context, rnnp_train_result, &r, result) : status;

@@ -11,6 +11,7 @@
  *   batch.c        a caller's batch, checked
  *   slices.c       a batch cut into slices, which threads share; the sum of their gradients
  *   update.c       penalties, norm, the optimiser
+ *   attribute.c    attributions (attribute.h); explaining.c: gradients by inputs, of a score in place of a loss
  *   checkpoint.c   files; export.c: a trained model
  */
 #ifndef RNNP_TRAINING_H
@@ -18,6 +19,7 @@
 
 #include "gradient.h"
 #include "loss.h"
+#include "rnnpack/attribute.h"
 #include "rnnpack/train.h"
 
 /* ---- Parameters ---- */
@@ -121,6 +123,11 @@ struct rnnp_trainer {
     size_t threads;
     struct rnnp_block *arena; /* all but what passes need */
 
+    int explains;     /* of an attribution: all parameters are frozen, and a score stands in for the loss */
+    int gradients;    /* with explains: by inputs are wanted; 0: scores alone */
+    rnnp_score score; /* with explains */
+    int link;         /* with explains: the score is a probability of what loss_value has */
+
     int64_t batch;         /* symbol of the batch dimension */
     rnnp_time rows;        /* rows.axis: where batch rows are in every value */
     int32_t loss_value;    /* what the loss reads: the output, or what its Softmax or Sigmoid reads */
@@ -153,6 +160,12 @@ void rnnp_train_reset(rnnp_trainer *trainer);
 
 /* ---- A pass over one batch ---- */
 
+/* A score of each row, in place of a loss. */
+typedef struct rnnp_score_rows {
+    size_t *target; /* [rows]: element of the row; RNNP_TARGET_LARGEST is replaced by which one it is */
+    double *value;  /* [rows], written */
+} rnnp_score_rows;
+
 typedef struct rnnp_pass {
     rnnp_trainer *trainer;
     const rnnp_train_batch *batch;
@@ -161,7 +174,8 @@ typedef struct rnnp_pass {
     rnnp_tape *tape[2];           /* of full slices (or the only one), and of the last one if it is smaller */
     rnnp_meta output;             /* of the loss, all rows */
     rnnp_loss_spec loss;
-    double weight; /* sum(w) */
+    double weight;                 /* sum(w) */
+    const rnnp_score_rows *scores; /* in place of the loss, or NULL */
     size_t buffers, buffer_bytes, prepared_bytes, slice_bytes;
     char *extra, *prepared, *slice; /* in trainer->work */
 } rnnp_pass;
@@ -172,6 +186,15 @@ rnnp_status rnnp_pass_shapes(rnnp_pass *pass, const rnnp_tensor *inputs, size_t 
 rnnp_status rnnp_pass_inputs(const rnnp_pass *pass);
 /* Target, weights and results, when the tapes are there. */
 rnnp_status rnnp_pass_target(rnnp_pass *pass);
+/* The same where scores stand in for the loss: are the targets in range? */
+rnnp_status rnnp_pass_scores(rnnp_pass *pass);
+
+/* trainer.c: tapes for the pass's shapes, and memory for its slices. */
+rnnp_status rnnp_pass_tapes(rnnp_pass *pass);
+rnnp_status rnnp_pass_room(rnnp_pass *pass);
+/* A trainer for attributions: options give output, batch, math and threads. */
+rnnp_status rnnp_trainer_explain(const rnnp_model *model, const rnnp_train_options *options, rnnp_score score,
+                                 int gradients, rnnp_trainer **trainer);
 
 /* slices.c: rows of slice number `slice`. */
 size_t rnnp_pass_rows(const rnnp_pass *pass, size_t slice);

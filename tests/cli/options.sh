@@ -17,6 +17,7 @@ cp good.rnnp old.rnnp
 declare -A right=(
     [info]="" [inspect]="$forecaster" [run]="$forecaster --input ecg=x.npy" [pack]="$forecaster -o out.rnnp"
     [bench]="$forecaster --seconds 0.01 --steps 4" [convert]="$forecaster -o out.onnx" [explain]="$forecaster"
+    [attribute]="$forecaster --data x.npy -o out.csv"
     [quantize]="$forecaster --weights s8 --seconds 0.01 --steps 4"
     [tune]="$forecaster --steps 1 --budget 20 --dry-run" ["records show"]="" ["records check"]="example"
     ["records merge"]="example" ["records export"]="" ["records prune"]=""
@@ -75,7 +76,7 @@ for command in "${!right[@]}"; do
                     bad 2 "$name needs" "${call[@]}" "$name=$wrong"
                 done
                 ;;
-            FILE* | PATTERN) # any text is a name: of a file that is missing, or that is made here
+            FILE* | PATTERN | NAMES) # any text is a name: of a file that is missing, or that is made here
                 for wrong in -1 text "$huge" none/none; do
                     bad "0 1 2" "" "${call[@]}" "$name=$wrong"
                 done

@@ -50,6 +50,7 @@ void test_returns()
     CHECK(rnnpack::open_packed(*context, "/no/such/file").status() == RNNP_ERR_IO);
     CHECK(rnnpack::records::open_file(*context, "/no/such/file").status() == RNNP_ERR_IO);
     CHECK(rnnpack::trainer::make(rnnpack::model()).status() == RNNP_ERR_ARG);
+    CHECK(rnnpack::attribution::make(rnnpack::model()).status() == RNNP_ERR_ARG);
     CHECK(rnnpack::packed_matrix::make(*context, 2, 2, x).status() == RNNP_ERR_SHAPE);
     CHECK(rnnpack::layer::make(*context, rnnpack::recurrent_options(RNNP_CELL_GRU, 1, 1), {x, y}).status() ==
           RNNP_ERR_SHAPE);

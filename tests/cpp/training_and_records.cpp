@@ -219,6 +219,28 @@ void test_training(const std::string &folder)
     CHECK(train_order(1, 0, 10) == train_order(1, 0, 10) && train_order(1, 0, 10) != train_order(1, 1, 10));
 }
 
+void test_attribution()
+{
+    const context context;
+    const model dense = make_dense(context); /* y = (x0 - x1) / 2 */
+    const std::vector<float> x = {3, 1, -2, 4}, base = {1, 1};
+    attribution_options options;
+    options.method = RNNP_ATTRIBUTION_GRADIENT;
+    attribution why(dense, options);
+    const attributed found = why.run({x, {2, 2}}, {base, {1, 2}}, std::vector<size_t>{0, 0});
+    CHECK(found.values == (std::vector<float>{1, 0, -1.5f, -1.5f}));
+    CHECK(found.rows.size() == 2 && found.rows[1].complete && found.rows[1].score == -3);
+    CHECK(why.run({x, {2, 2}}).values == (std::vector<float>{1.5f, -0.5f, -1, -2}));
+    CHECK(status_of([&] { (void)why.run({x, {3, 2}}); }) == RNNP_ERR_SHAPE);
+    CHECK(status_of([&] { (void)why.run({x, {2, 2}}, {}, std::vector<size_t>{0}); }) == RNNP_ERR_SHAPE);
+    CHECK(status_of([&] { (void)why.run({x, {2, 2}}, {}, std::vector<size_t>{0, 1}); }) == RNNP_ERR_ARG);
+    CHECK(status_of([&] { (void)why.run({x, {2, 2}}, {base, {2, 1}}); }) == RNNP_ERR_SHAPE);
+    options.points = 3;
+    CHECK(status_of([&] { attribution wrong(dense, options); }) == RNNP_ERR_ARG);
+    attribution_batch batch;
+    CHECK(status_of([&] { why.run(batch); }) == RNNP_ERR_ARG);
+}
+
 void test_metrics()
 {
     const std::vector<float> p = {0.9f, 0.1f, 0.2f, 0.8f, 0.7f, 0.3f}, score = {0.1f, 0.8f, 0.3f};
@@ -243,5 +265,6 @@ void test_training_and_records(const char *folder)
     test_files(folder);
     test_records(folder);
     test_training(folder);
+    test_attribution();
     test_metrics();
 }

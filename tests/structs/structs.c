@@ -20,6 +20,7 @@ static rnnp_context *context;
 static rnnp_model *model, *opened;
 static rnnp_plan *plan;
 static rnnp_trainer *trainer;
+static rnnp_attribution *attribution;
 static rnnp_layer *layer_of_kernels;
 static rnnp_records *set;
 static rnnp_record_host host;
@@ -47,6 +48,7 @@ int tests_begin(char **arguments)
     rnnp_train_options_init(&options);
     options.loss = RNNP_LOSS_MSE;
     OK(rnnp_trainer_create(model, &options, &trainer));
+    OK(rnnp_attribution_create(model, NULL, &attribution));
     OK(rnnp_layer_create(context, &l.options, l.weights, RNNP_MATH_U35, &layer_of_kernels));
     OK(rnnp_layer_workspace_bytes(layer_of_kernels, STEPS, BATCH, &bytes));
     workspace = aligned_alloc(64, (bytes + 63) / 64 * 64);
@@ -63,6 +65,7 @@ void tests_end(void)
     free(workspace);
     rnnp_records_destroy(set);
     rnnp_layer_destroy(layer_of_kernels);
+    rnnp_attribution_destroy(attribution);
     rnnp_trainer_destroy(trainer);
     rnnp_plan_destroy(plan);
     rnnp_model_destroy(opened);
@@ -172,6 +175,24 @@ static void fill_batch(void *s)
 
 static rnnp_status read_batch(void *s) { return rnnp_trainer_evaluate(trainer, s, NULL); }
 
+static rnnp_status read_attribution_options(void *s)
+{
+    OWNED(attribution) made = NULL;
+    const rnnp_status status = rnnp_attribution_create(model, s, &made);
+
+    return status;
+}
+
+static void fill_attribution_batch(void *s)
+{
+    rnnp_attribution_batch *b = s;
+
+    b->inputs = &input;
+    b->n_inputs = 1;
+}
+
+static rnnp_status read_attribution_batch(void *s) { return rnnp_attribution_run(attribution, s); }
+
 static rnnp_status read_tune_options(void *s) { return rnnp_tune(context, NULL, 0, s, set); }
 
 static void fill_shape(void *s)
@@ -280,6 +301,8 @@ static const entry entries[] = {
     READ(rnnp_train_options, threads, read_train_options, .fill = fill_train_options),
     READ(rnnp_optimizer, decay, read_optimizer, .fill = fill_optimizer),
     READ(rnnp_train_batch, d_inputs, read_batch, .fill = fill_batch),
+    READ(rnnp_attribution_options, threads, read_attribution_options, .fill = NULL),
+    READ(rnnp_attribution_batch, rows, read_attribution_batch, .fill = fill_attribution_batch),
     READ(rnnp_tune_options, progress_user, read_tune_options, .fill = NULL),
     READ(rnnp_shape, n_layers, read_shape, .fill = fill_shape),
     READ(rnnp_quantize_options, user, read_quantize_options, .fill = NULL),

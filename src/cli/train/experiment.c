@@ -193,6 +193,18 @@ int experiment_check(const experiment *e, int final, int with_roc, int with_pred
     return CLI_OK;
 }
 
+int experiment_prepared(const experiment *e, dataset *set)
+{
+    AUTO_ROWS kept = {0}, held = {0}, test = {0};
+    AUTO_PREPARED p = {0};
+    TRY(split_once(e, e->config->seed, &kept, &held, &test));
+    TRY(prepare(e, &kept, &p));
+    dataset *from = e->test ? &p.test : &p.train;
+    *set = *from;
+    *from = (dataset){0};
+    return CLI_OK;
+}
+
 int experiment_model(const experiment *e, const rnnp_model *model, const char *name, int with_roc, forward_fn *forward,
                      void *user, scores *found)
 {

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What rnnpack attribute explains, read as a configuration of a training says.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "../attribute.h"
+#include "experiment.h"
+
+static void drop_batch(batch *b) { batch_free(b); }
+
+static char **copy_texts(char *const *texts, size_t n)
+{
+    char **copies = texts ? cli_alloc(n, sizeof *copies) : NULL;
+    for (size_t i = 0; texts && i < n; i++) copies[i] = texts[i] ? cli_copy(texts[i]) : NULL;
+    return copies;
+}
+
+/* The rows' tensors become the reasons' own. */
+static int take_inputs(reasons *r, const batch *b, const char *path)
+{
+    cli_tensors_create(&r->t, r->model);
+    r->axes = cli_alloc(r->t.n_inputs, sizeof *r->axes);
+    if (b->n_inputs != r->t.n_inputs)
+        return cli_fail("%s has %zu inputs; a model of rnnpack train has x and perhaps lengths", path, r->t.n_inputs);
+    for (size_t i = 0; i < b->n_inputs; i++) {
+        rnnp_port_info port = {.struct_size = sizeof port};
+        rnnp_model_input_info(r->model, i, &port);
+        if (port.dtype != b->inputs[i].dtype || port.rank != b->inputs[i].rank)
+            return cli_fail("%s: input '%s' is %s %s, the configuration's data are %s %s", path, port.name,
+                            rnnp_dtype_name(port.dtype), cli_shape(port.rank, port.shape, port.symbol),
+                            rnnp_dtype_name(b->inputs[i].dtype),
+                            cli_shape(b->inputs[i].rank, b->inputs[i].shape, NULL));
+        r->t.inputs[i] = b->inputs[i];
+        r->t.inputs[i].data = cli_tensor_alloc(&b->inputs[i]);
+        memcpy(r->t.inputs[i].data, b->inputs[i].data,
+               rnnp_tensor_elements(&b->inputs[i]) * rnnp_dtype_bytes(b->inputs[i].dtype));
+    }
+    reasons_find_axes(r);
+    return CLI_OK;
+}
+
+/* An output of one element is the probability of the second of two classes. */
+static void name_one(reasons *r)
+{
+    rnnp_port_info port = {.struct_size = sizeof port};
+    if (r->n_classes != 2 || rnnp_model_output_info(r->model, 0, &port) != RNNP_OK || port.shape[port.rank - 1] != 1)
+        return;
+    free(r->classes[0]);
+    r->classes[0] = r->classes[1];
+    r->classes[1] = NULL;
+    r->n_classes = 1;
+}
+
+static void take_names(reasons *r, const train_config *config, const dataset *set)
+{
+    const size_t steps = r->axes[r->main].steps;
+    r->ids = copy_texts(set->ids, set->n);
+    r->n_channels = set->columns ? set->features : 0;
+    r->channels = copy_texts(set->columns, r->n_channels);
+    r->n_classes = config->target == TARGET_LABEL ? set->classes : 0;
+    r->classes = copy_texts(set->class_names, r->n_classes);
+    name_one(r);
+    r->lengths = cli_alloc(set->n, sizeof *r->lengths);
+    if (set->time) r->time = cli_alloc(set->n * steps + 1, sizeof *r->time);
+    for (size_t i = 0; i < set->n; i++) {
+        r->lengths[i] = (int32_t)batch_steps(config, set, (uint32_t)i);
+        for (size_t t = 0; set->time && t < (size_t)r->lengths[i]; t++)
+            r->time[i * steps + t] = set->time[set->first[i] + t];
+    }
+}
+
+int reasons_configure(reasons *r, const cli_call *call)
+{
+    cli_call as = *call; /* as eval would be told */
+    AUTO_TASK t = {.call = &as, .path = call->config};
+    AUTO_ROWS all = {0};
+    __attribute__((cleanup(dataset_free))) dataset set = {0};
+    __attribute__((cleanup(drop_batch))) batch b = {0};
+    network net = {.lengths = rnnp_model_input_count(r->model) > 1};
+    if (call->arrays.n > 1) return cli_misuse("with --config, --data is given once");
+    as.quiet = 1;
+    as.seed = SIZE_MAX;
+    as.test = call->arrays.n ? call->arrays.at[0].value : NULL;
+    TRY(task_configure(&t, NULL));
+    if (as.test) t.config.test_labels[0] = '\0'; /* which were of another file */
+    if (t.config.format == DATA_TOKENS)
+        return cli_fail("tokens have no gradient: the model reads whole numbers, so there is nothing to attribute to");
+    TRY(task_open(&t, NULL, 0));
+    TRY(experiment_prepared(&t.e, &set));
+    all = split_all(&set);
+    TRY(batch_fill(&b, &t.config, &net, &set, all.at, all.n));
+    TRY(take_inputs(r, &b, call->operands[0]));
+    take_names(r, &t.config, &set);
+    return CLI_OK;
+}
