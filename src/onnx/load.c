@@ -179,6 +179,7 @@ static rnnp_status add_plain(loader *l, rnnp_model *model, const scope *s, const
     if (!p->op_type) return rnnp_fail(l->context, RNNP_ERR_FORMAT, "node %s has no operator", node.name);
     rnnp_status status = loader_domain(l, p, node.name);
     if (status == RNNP_OK) status = read_node(l, s, p, &node);
+    if (status == RNNP_OK) status = loader_decay_node(l, p, &node);
     int left_out = 0;
     if (status == RNNP_OK) status = loader_dynamic_node(l, p, n, &node, &left_out);
     if (left_out) return status;

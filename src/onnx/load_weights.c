@@ -33,7 +33,8 @@ int loader_microsoft_op(const char *domain, const char *op)
 
 rnnp_status loader_domain(loader *l, const Onnx__NodeProto *p, const char *name)
 {
-    if (!p->domain || !*p->domain || is(p->domain, "ai.onnx") || loader_microsoft_op(p->domain, p->op_type))
+    if (!p->domain || !*p->domain || is(p->domain, "ai.onnx") || loader_microsoft_op(p->domain, p->op_type) ||
+        loader_decayed_cell(p))
         return RNNP_OK;
     return rnnp_fail(l->context, RNNP_ERR_UNSUPPORTED, "node %s: operator %s of domain %s is not supported", name,
                      p->op_type, p->domain);
@@ -313,7 +314,8 @@ static rnnp_status take_marked(loader *l, rnnp_model *model, loader_node *node, 
     const int64_t dirs = directions(node);
     rnnp_status status = RNNP_OK;
 
-    if (node->n_inputs > at) return FAIL(l, node, RNNP_ERR_ARG, "%zu inputs", node->n_inputs);
+    for (size_t i = at; i < node->n_inputs && i < at + n; i++) /* a decay may come behind them */
+        if (node->inputs[i] != RNNP_NONE) return FAIL(l, node, RNNP_ERR_ARG, "%zu inputs", node->n_inputs);
     while (node->n_inputs < at + n) node->inputs[node->n_inputs++] = RNNP_NONE;
     for (size_t i = 0; i < n && status == RNNP_OK; i++) {
         rnnp_value weights = i ? r->weights : w->weights, scale = i ? r->scale : w->scale;
