@@ -23,7 +23,7 @@ typedef struct decayed {
     rnnp_status status; /* the first that is not RNNP_OK; then nothing more is added */
     const rnnp_node *from;
     int has_c, first, reverse;
-    int64_t hidden;
+    int64_t *hidden; /* until the file is written */
 } decayed;
 
 static int has(const decayed *d, size_t input)
@@ -89,6 +89,7 @@ static rnnp_attr integer(const char *name, int64_t i)
     return (rnnp_attr){.name = name, .kind = RNNP_ATTR_INT, .i = i};
 }
 
+/* A list of one number, which must stay until the file is written. */
 static void add_list(decayed *d, const char *name, const int64_t *value)
 {
     give(d, add(d, "Constant", "", name), ints("value_ints", value, 1));
@@ -111,7 +112,7 @@ static void add_beginning(decayed *d)
     add_list(d, "zero", &numbers[0]);
     add_list(d, "one", &numbers[1]);
     add_list(d, "two", &numbers[2]);
-    add_list(d, "hidden", &d->hidden);
+    add_list(d, "hidden", d->hidden);
     if (d->first) {
         add_transpose(d, "X", "x", swapped, 3);
         add_transpose(d, "decay", "g", swapped, 3);
@@ -319,10 +320,11 @@ rnnp_status saver_decay(saver *s, const rnnp_node *from, const rnnp_value *input
                  .has_c = from->op->state_arrays > 1,
                  .first = (int)attr_of(from, "layout", 0),
                  .reverse = is_reverse(from),
-                 .hidden = from->input_metas[RNNP_IN_R].dim[2]};
+                 .hidden = loader_alloc(&s->memory, sizeof *d.hidden)};
     char *name = loader_alloc(&s->memory, NAME);
 
-    if (!name) return RNNP_ERR_MEMORY;
+    if (!name || !d.hidden) return RNNP_ERR_MEMORY;
+    *d.hidden = from->input_metas[RNNP_IN_R].dim[2];
     snprintf(name, NAME, "%s_%zu", from->op->name, s->n_functions + 1);
     node->op_type = name;
     node->domain = text(LOADER_DOMAIN);
