@@ -34,14 +34,14 @@ patients() {
             }
         }'
 }
-patients 11 400 >"$work/train.csv"
+patients 11 1500 >"$work/train.csv"
 patients 4242 2000 >"$work/test.csv"
 
 # train_visits LAYER...: a model of these layers.
 train_visits() {
     configure "$@" "dense 1 sigmoid" -- data.format=csv data.train=train.csv data.test=test.csv data.id=id data.time=time \
         data.label=outcome data.missing=carry data.mask=yes data.delta=yes data.standardise=yes train.loss=binary \
-        train.optimizer=adam train.rate=0.01 train.epochs=20 train.score=auc
+        train.optimizer=adam train.rate=0.005 train.epochs=12 train.score=auc
     expect 0 train "$work/config.ini" --quiet -o "$work/model.onnx" --predictions "$work/p.npy"
 }
 area() { sed -n 's/^test:.*ROC AUC \([0-9.]*\).*/\1/p' "$work/out"; }
@@ -51,7 +51,7 @@ gru=$(area)
 train_visits "grud 16"
 grud=$(area)
 echo "ROC AUC: GRU with mask and delta $gru, GRU-D $grud"
-awk -v a="$gru" -v b="$grud" 'BEGIN { exit !(a > 0.5 && b > a) }' || fail "GRU-D does not win"
+awk -v a="$gru" -v b="$grud" 'BEGIN { exit !(a > 0.6 && b > a + 0.02) }' || fail "GRU-D does not win by 0.02"
 
 # The file is the model: the same bits, with scaling, masks and decays in it; and on every ISA and number of threads.
 expect 0 eval "$work/model.onnx" --config "$work/config.ini" --predictions "$work/q.npy" --quiet

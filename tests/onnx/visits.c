@@ -13,25 +13,25 @@ ONE_CONTEXT(1)
 #define SPLIT "d = f32[1,7,7]~5*0.5; e = f32[1,7]~6*0.5; "
 
 static const char *const graphs[] = {
-    "x: f32[?,?,4]; g: f32[?,?,7]; " WEIGHTS(
+    "x: f32[t,b,4]; g: f32[t,b,7]; " WEIGHTS(
         "7") "b = f32[1,14]~3*0.5; "
              "y, h = RNN@22(x, w, r, b, _, _, _, _, _, _, g, hidden_size=7); -> y, h",
-    "x: f32[?,?,4]; g: f32[?,?,7]; " WEIGHTS(
+    "x: f32[t,b,4]; g: f32[t,b,7]; " WEIGHTS(
         "21") "b = f32[1,42]~3*0.5; "
               "y, h = GRU@22(x, w, r, b, _, _, _, _, _, _, g, hidden_size=7); -> y, h",
-    "x: f32[?,?,4]; g: f32[?,?,1]; s: f32[1,?,7]; " WEIGHTS(
+    "x: f32[t,b,4]; g: f32[t,b,1]; s: f32[1,b,7]; " WEIGHTS(
         "21") "b = f32[1,42]~3*0.5; "
               "y, h = GRU@22(x, w, r, b, _, s, _, _, _, _, g, hidden_size=7, linear_before_reset=1); -> y, h",
-    "x: f32[?,?,4]; g: f32[?,?,1]; " WEIGHTS(
+    "x: f32[t,b,4]; g: f32[t,b,1]; " WEIGHTS(
         "28") "b = f32[1,56]~3*0.5; p = f32[1,21]~4*0.5; " SPLIT
               "y, h, c = LSTM@22(x, w, r, b, _, _, _, p, _, _, g, d, e, hidden_size=7); -> y, h, c",
-    "x: f32[?,?,4]; g: f32[?,?,7]; n: i32[?]; " WEIGHTS("28") SPLIT
+    "x: f32[t,b,4]; g: f32[t,b,7]; n: i32[b]; " WEIGHTS("28") SPLIT
     "y, h, c = LSTM@22(x, w, r, _, n, _, _, _, _, _, g, d, hidden_size=7); -> y, h, c",
-    "x: f32[?,?,4]; g: f32[?,?,7]; n: i32[?]; " WEIGHTS(
+    "x: f32[t,b,4]; g: f32[t,b,7]; n: i32[b]; " WEIGHTS(
         "21") "y, h = GRU@22(x, w, r, _, n, _, _, _, _, _, g, hidden_size=7, direction=reverse); -> y, h",
-    "x: f32[?,?,4]; g: f32[?,?,1]; s: f32[?,1,7]; " WEIGHTS(
+    "x: f32[t,b,4]; g: f32[t,b,1]; s: f32[t,1,7]; " WEIGHTS(
         "28") "y, h, c = LSTM@22(x, w, r, _, _, s, s, _, _, _, g, hidden_size=7, layout=1); -> y, h, c",
-    "x: f32[?,?,4]; g: f32[?,?,7]; " WEIGHTS(
+    "x: f32[t,b,4]; g: f32[t,b,7]; " WEIGHTS(
         "21") "y = GRU@22(x, w, r, _, _, _, _, _, _, _, g, hidden_size=7); "
               "a = Squeeze@22(y, {1}); v = f32[1,21,7]~7*0.5; "
               "z, h = GRU@22(a, v, r, _, _, _, _, _, _, _, g, hidden_size=7); -> z, h",
@@ -121,9 +121,9 @@ static size_t make_inputs(const rnnp_model *model, int64_t times, int64_t rows, 
 TEST(test_threads)
 {
     static const char *const large[] = {
-        "x: f32[?,?,4]; g: f32[?,?,64]; w = f32[1,192,4]~1*0.1; r = f32[1,192,64]~2*0.1; "
+        "x: f32[t,b,4]; g: f32[t,b,64]; w = f32[1,192,4]~1*0.1; r = f32[1,192,64]~2*0.1; "
         "y, h = GRU@22(x, w, r, _, _, _, _, _, _, _, g, hidden_size=64); -> y, h",
-        "x: f32[?,?,4]; g: f32[?,?,1]; w = f32[1,256,4]~1*0.1; r = f32[1,256,64]~2*0.1; d = f32[1,64,64]~5*0.1; "
+        "x: f32[t,b,4]; g: f32[t,b,1]; w = f32[1,256,4]~1*0.1; r = f32[1,256,64]~2*0.1; d = f32[1,64,64]~5*0.1; "
         "y, h, c = LSTM@22(x, w, r, _, _, _, _, _, _, _, g, d, hidden_size=64); -> y, h, c",
     };
 
@@ -186,13 +186,13 @@ TEST(test_errors)
     static const struct {
         const char *graph, *sentence;
     } wrong[] = {
-        {"x: f32[?,?,4]; g: f32[?,?,3]; " WEIGHTS("21") "y = GRU@22(x, w, r, _, _, _, _, _, _, _, g); -> y",
+        {"x: f32[t,b,4]; g: f32[t,b,3]; " WEIGHTS("21") "y = GRU@22(x, w, r, _, _, _, _, _, _, _, g); -> y",
          "decay has"},
-        {"x: f32[?,?,4]; g: f32[?,?,7]; " WEIGHTS("21") SPLIT "y = GRU@22(x, w, r, _, _, _, _, _, _, _, g, d); -> y",
+        {"x: f32[t,b,4]; g: f32[t,b,7]; " WEIGHTS("21") SPLIT "y = GRU@22(x, w, r, _, _, _, _, _, _, _, g, d); -> y",
          "a split is of an LSTM"},
         {"x: f32[?,?,4]; " WEIGHTS("28") SPLIT "y = LSTM@22(x, w, r, _, _, _, _, _, _, _, _, d); -> y",
          "a split is of an LSTM with a decay"},
-        {"x: f32[?,?,4]; g: f32[?,?,7]; w = f32[2,21,4]~1; r = f32[2,21,7]~2; "
+        {"x: f32[t,b,4]; g: f32[t,b,7]; w = f32[2,21,4]~1; r = f32[2,21,7]~2; "
          "y = GRU@22(x, w, r, _, _, _, _, _, _, _, g, direction=bidirectional); -> y",
          "a decay is of one direction"},
     };
