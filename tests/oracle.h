@@ -75,8 +75,8 @@ static inline double oracle_chain(const double *bias, const double *weights, siz
     return sum;
 }
 
-/* The state s of one row before a step, in place: g s, or (s - m) + g m with m = tanh(D s + d); g of each unit or, where
- * unit is 0, one for all. */
+/* The state s of one row before a step, in place: g s, or (s - m) + g m with m = tanh(D s + d); g of each unit or, with
+ * unit 0, one for all. */
 static inline void oracle_decay(size_t hidden, const double *split, const double *bias, const double *g, size_t unit,
                                 double *s)
 {

@@ -342,9 +342,9 @@ RNNP_API rnnp_status rnnp_model_add_tlstm(rnnp_model *model, const rnnp_recurren
                                           rnnp_value h0, rnnp_value c0, rnnp_value *y, rnnp_value *h, rnnp_value *c);
 
 /* Adds attention over time: y f32 [batch][input] = sum over steps of a x, where a is the softmax over steps of
- * tanh(x w + bias) v. x is f32 [steps][batch][input], w [input][width], bias [width], v [width], all copied. lengths i32
- * [batch] or RNNP_NONE: steps past a row's length have no part in it (a row of length 0 gives the mean of its steps,
- * which a recurrent layer has made 0). Such a layer cannot stream: it needs all steps. */
+ * tanh(x w + bias) v. x is f32 [steps][batch][input], w [input][width], bias [width], v [width], all copied.
+ * lengths i32 [batch] or RNNP_NONE: steps past a row's length have no part in it (a row of length 0 gives the mean of
+ * its steps, which a recurrent layer has made 0). Such a layer cannot stream: it needs all steps. */
 RNNP_API rnnp_status rnnp_model_add_attention(rnnp_model *model, rnnp_value x, size_t input, size_t width,
                                               const float *w, const float *bias, const float *v, rnnp_value lengths,
                                               rnnp_value *y);

@@ -33,8 +33,7 @@ int loader_microsoft_op(const char *domain, const char *op)
 
 rnnp_status loader_domain(loader *l, const Onnx__NodeProto *p, const char *name)
 {
-    if (!p->domain || !*p->domain || is(p->domain, "ai.onnx") || loader_microsoft_op(p->domain, p->op_type) ||
-        loader_decayed_cell(p))
+    if (!p->domain || !*p->domain || is(p->domain, "ai.onnx") || loader_microsoft_op(p->domain, p->op_type))
         return RNNP_OK;
     return rnnp_fail(l->context, RNNP_ERR_UNSUPPORTED, "node %s: operator %s of domain %s is not supported", name,
                      p->op_type, p->domain);

@@ -43,7 +43,7 @@ typedef struct loader {
 
 #define LOADER_MICROSOFT "com.microsoft"
 
-/* The domain of recurrent nodes whose state decays (save_decay.c): RNN_1, LSTM_2, ..., with functions of their names. */
+/* The domain of recurrent nodes whose state decays (save_decay.c): RNN_1, LSTM_2, ..., and functions of these names. */
 #define LOADER_DOMAIN "rnnpack"
 
 /* The metadata entry with which a written file says what the standard cannot: a list of results of nodes, each as its
