@@ -75,6 +75,17 @@ static inline double oracle_chain(const double *bias, const double *weights, siz
     return sum;
 }
 
+/* The state s of one row before a step, in place: g s, or (s - m) + g m with m = tanh(D s + d); g of each unit or, with
+ * unit 0, one for all. */
+static inline void oracle_decay(size_t hidden, const double *split, const double *bias, const double *g, size_t unit,
+                                double *s)
+{
+    double m[ORACLE_UNITS];
+
+    for (size_t u = 0; u < hidden; u++) m[u] = split ? tanh(oracle_chain(bias, split, u, s, hidden)) : s[u];
+    for (size_t u = 0; u < hidden; u++) s[u] = s[u] - m[u] + g[u * unit] * m[u];
+}
+
 /* h and c of one row, in place; mask [hidden] multiplies h on its way to the products, NULL for none. */
 static inline void oracle_step(const oracle_cell *k, const double *x, const double *mask, double *h, double *c)
 {

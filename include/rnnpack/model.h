@@ -310,6 +310,64 @@ RNNP_API rnnp_status rnnp_model_add_recurrent(rnnp_model *model, const rnnp_recu
                                               rnnp_value h0, rnnp_value c0, rnnp_value *y, rnnp_value *h,
                                               rnnp_value *c);
 
+/* ---- Visits at irregular times ---- */
+
+/* Weights of rnnp_model_add_grud(); features is half of options->input. f32, read during the call. Frozen. */
+typedef struct rnnp_grud_weights {
+    const float *input_decay, *input_bias;   /* [features] */
+    const float *hidden_decay, *hidden_bias; /* [features][hidden], [hidden] */
+    const float *mean;          /* [features], what values fade to; NULL: 0. A weight like others: freeze it */
+    rnnp_recurrent_weights gru; /* of an input of values and, behind them, masks */
+} rnnp_grud_weights;
+
+/*
+ * rnnp_model_add_grud() adds GRU-D (Che et al. 2018): a value that is missing fades from what it was last to its mean,
+ * and the hidden state fades with the time since the last visit:
+ *
+ *     left = exp(-max(0, input_decay delta + input_bias))      x' = mean + (x - mean)(mask + (1 - mask) left)
+ *     g    = exp(-max(0, delta hidden_decay + hidden_bias))    h  = GRU([x', mask], g h)
+ *
+ *   options  as for rnnp_model_add_recurrent(), of a GRU of one direction; input is twice the features
+ *   x        f32 [steps][batch][features] (batch_first: [batch][steps][features]); where a value is missing, the last
+ *            one that was there, or any finite number before the first
+ *   mask     the same shape: 1 where the value is there, else 0
+ *   delta    the same shape: time since the value was there at an earlier step (before the first: since the beginning)
+ *   others   as for rnnp_model_add_recurrent()
+ *
+ * The paper's GRU resets before the product (RNNP_GRU_RESET_BEFORE), and its update gate is 1 - z of ONNX's.
+ * rnnp_model_add_tlstm() adds the time-aware LSTM (Baytas et al. 2017): the part of c that split tells apart fades with
+ * the time since the step before:
+ *
+ *     m = tanh(split c + split_bias)    g = 1 / log(e + elapsed)    c' = (c - m) + g m    h, c = LSTM(x, h, c')
+ *
+ *   options     as above, of an LSTM of one direction
+ *   split       f32 [hidden][hidden]; split_bias [hidden], NULL: none; both copied
+ *   elapsed     f32 [steps][batch][1] (batch_first: [batch][steps][1]), >= 0, in a unit of the caller's choice
+ *   others      as for rnnp_model_add_recurrent()
+ *
+ * Both stream: a stream keeps h and c, and takes the values of the current step. Threads share such a layer by rows of
+ * the batch or directions of others alone, never a step of it. An ONNX file has these layers as functions of the file
+ * (docs/reference/onnx.md).
+ *
+ * Returns  as rnnp_model_add_recurrent().
+ */
+RNNP_API rnnp_status rnnp_model_add_grud(rnnp_model *model, const rnnp_recurrent_options *options,
+                                         const rnnp_grud_weights *weights, rnnp_value x, rnnp_value mask,
+                                         rnnp_value delta, rnnp_value lengths, rnnp_value h0, rnnp_value *y,
+                                         rnnp_value *h);
+RNNP_API rnnp_status rnnp_model_add_tlstm(rnnp_model *model, const rnnp_recurrent_options *options,
+                                          const rnnp_recurrent_weights *weights, const float *split,
+                                          const float *split_bias, rnnp_value x, rnnp_value elapsed, rnnp_value lengths,
+                                          rnnp_value h0, rnnp_value c0, rnnp_value *y, rnnp_value *h, rnnp_value *c);
+
+/* Adds attention over time: y f32 [batch][input] = sum over steps of a x, where a is the softmax over steps of
+ * tanh(x w + bias) v. x is f32 [steps][batch][input], w [input][width], bias [width], v [width], all copied.
+ * lengths i32 [batch] or RNNP_NONE: steps past a row's length have no part in it (a row of length 0 gives the mean of
+ * its steps, which a recurrent layer has made 0). Such a layer cannot stream: it needs all steps. */
+RNNP_API rnnp_status rnnp_model_add_attention(rnnp_model *model, rnnp_value x, size_t input, size_t width,
+                                              const float *w, const float *bias, const float *v, rnnp_value lengths,
+                                              rnnp_value *y);
+
 /* Adds y = activation(x w + bias). w is f32 [input][units] (Keras) or, with transposed, [units][input] (PyTorch);
  * bias is f32 [units] or NULL; both are copied. activation is an ONNX operator name ("Relu", "Sigmoid", "Softmax",
  * ...) or NULL. x may have any rank; the product is over its last axis. */

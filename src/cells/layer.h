@@ -25,7 +25,7 @@ typedef struct rnnp_recurrent_memory {
     size_t chunk; /* steps whose input part is one product; 0: none */
     size_t z[RNNP_CELL_PARTS], scratch, scratch_floats;
     size_t project, project_floats; /* scratch of a chunk's product: with a wavefront, others do steps meanwhile */
-    size_t h, c, u, rh, x, order, args, floats;
+    size_t h, c, u, rh, x, order, args, decayed, split_scratch, floats;
 } rnnp_recurrent_memory;
 
 /* What a tuner may decide: speed changes, bits do not. Fields that are 0 leave it to the library. */
@@ -48,6 +48,7 @@ typedef struct rnnp_recurrent {
     rnnp_act_spec act[2][3]; /* per direction, as in rnnp_gate_spec */
     rnnp_math math;
     rnnp_format format; /* of the packed weights */
+    int decays, splits; /* there is a decay of the state (decay.h), and a D that splits it */
     const rnnp_selection *select;
     rnnp_recurrent_choice choice;
 
@@ -55,6 +56,8 @@ typedef struct rnnp_recurrent {
     const rnnp_cell_traits *traits;
     int has_c;
     size_t parts, gates, peephole, bytes; /* bytes: of one direction's packed block; peephole: its offset there */
+    const rnnp_variant *split;            /* the product with D, NULL without */
+    size_t split_at, split_bias;          /* offsets of D and its bias in the block */
     rnnp_recurrent_part part[RNNP_CELL_PARTS];
     rnnp_gate_spec spec[2];
     rnnp_recurrent_memory one; /* for one step of one row on one thread, the usual call of a stream */
@@ -92,12 +95,13 @@ static inline size_t rnnp_directions(rnnp_direction direction)
 
 /* Weights as ONNX lays them out, w and r in the layer's format; bias and peephole may be NULL. */
 typedef struct rnnp_recurrent_source {
-    const void *w;                  /* [dirs][G*hidden][input] */
-    const void *r;                  /* [dirs][G*hidden][hidden] */
-    const float *b;                 /* [dirs][2*G*hidden] */
-    const float *p;                 /* [dirs][3*hidden], i o f */
-    const float *w_scale, *r_scale; /* [dirs][G*hidden], of formats with a scale; NULL: 1 */
-    int is_f32;                     /* 1: w and r are f32 whatever the format, and rounded to it */
+    const void *w;                   /* [dirs][G*hidden][input] */
+    const void *r;                   /* [dirs][G*hidden][hidden] */
+    const float *b;                  /* [dirs][2*G*hidden] */
+    const float *p;                  /* [dirs][3*hidden], i o f */
+    const float *w_scale, *r_scale;  /* [dirs][G*hidden], of formats with a scale; NULL: 1 */
+    const float *split, *split_bias; /* [hidden][hidden] and [hidden] of a layer that splits; the bias may be NULL */
+    int is_f32;                      /* 1: w and r are f32 whatever the format, and rounded to it */
 } rnnp_recurrent_source;
 
 /* One execution. Strides are in elements. Any output may be NULL. Rows with length 0 keep their initial
@@ -110,6 +114,8 @@ typedef struct rnnp_recurrent_call {
     const int32_t *lengths; /* [batch], each in [0, steps], or NULL: all steps */
     const float *h0, *c0;   /* h0[d*h0_dir + b*h0_row + u]; NULL: zeros */
     size_t h0_dir, h0_row;
+    const float *g; /* decay, g[t*g_step + b*g_row + u*g_unit], of a layer that has one; g_unit is 0 or 1 */
+    size_t g_step, g_row, g_unit;
     float *y; /* y[t*y_step + d*y_dir + b*y_row + u] or NULL */
     size_t y_step, y_dir, y_row;
     float *h, *c; /* final states, h[d*h_dir + b*h_row + u]; may equal h0, c0 */

@@ -17,6 +17,7 @@
  */
 #include "loop.h"
 
+#include "decay.h"
 #include "memory.h"
 #include "packed.h"
 
@@ -201,6 +202,32 @@ static rnnp_state first_state(const rnnp_loop *o)
     return rows;
 }
 
+/* Decays the state before a step of one thread: c in place, h into a buffer of its own. */
+static void decay_state(const rnnp_loop *o, size_t t, size_t step, size_t rows)
+{
+    const rnnp_recurrent *layer = o->layer;
+    const rnnp_recurrent_call *c = o->call;
+    rnnp_decay d = {.g = c->g + t * c->g_step,
+                    .g_row = c->g_row,
+                    .g_unit = c->g_unit,
+                    .order = o->order,
+                    .rows = rows,
+                    .hidden = layer->hidden,
+                    .to = o->base + o->w->decayed,
+                    .ldto = layer->hidden};
+    if (!layer->has_c) {
+        d.from = state_h(o, step, &d.ldfrom);
+    } else {
+        float *state = state_c(o, &d.ldfrom);
+        d.from = state;
+        if (layer->splits) rnnp_decay_part(layer, o->block, &d, RNNP_ACT_TANH, d.to, o->base + o->w->split_scratch);
+        d.split = layer->splits ? d.to : NULL;
+        d.to = state;
+        d.ldto = d.ldfrom;
+    }
+    rnnp_decay_rows(layer->select, &d);
+}
+
 /* A thread's arguments for the steps of a part: what does not change with the step is written once. */
 static rnnp_step_args *step_args(const rnnp_loop *o, size_t k, size_t i)
 {
@@ -257,6 +284,11 @@ void rnnp_loop_step(const rnnp_loop *o, const rnnp_chunk *chunk, size_t in_chunk
         s->x += row * s->ldx;
     }
     s->h = state_h(o, step, &s->ldh);
+    if (o->layer->decays && rows > 0 && k == 0) decay_state(o, t, step, rows);
+    if (o->layer->decays && !o->layer->has_c) {
+        s->h = o->base + o->w->decayed;
+        s->ldh = o->layer->hidden;
+    }
     s->h += row * s->ldh;
     if (p->of->chain == RNNP_CHAIN_H) {
         s->chain = s->h;

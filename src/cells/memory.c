@@ -58,6 +58,9 @@ void rnnp_recurrent_plan_memory(const rnnp_recurrent *layer, size_t steps, size_
     w->c = rnnp_take_floats(&w->floats, layer->has_c ? state : 0);
     w->u = rnnp_take_floats(&w->floats, layer->parts > 1 ? state : 0);
     w->rh = rnnp_take_floats(&w->floats, layer->parts > 1 ? state : 0);
+    w->decayed = rnnp_take_floats(&w->floats, layer->decays ? state : 0);
+    w->split_scratch =
+        rnnp_take_floats(&w->floats, layer->splits ? rnnp_gemm_scratch(&layer->split->traits, batch, H) : 0);
     w->x = rnnp_take_floats(&w->floats, (w->chunk ? w->chunk : 1) * batch * layer->input);
     w->order = rnnp_take_floats(&w->floats, batch * (sizeof(uint32_t) / sizeof(float)));
     w->args = rnnp_take_floats(&w->floats, threads * rnnp_recurrent_args_floats(layer));

@@ -3,11 +3,12 @@
  * What is known of a recurrent layer before it runs: its parts, their kernels, and its packed block.
  *
  *     per direction, per part:  bias | start of n's recurrent chain (GRU, reset after) | wx | wh
- *     then:                     peepholes (LSTM) | 1 if there are any
+ *     then:                     D and its bias (decay.h) | peepholes (LSTM) | 1 if there are any
  */
 #include "packed.h"
 
 #include "memory.h"
+#include "product.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -79,6 +80,12 @@ void rnnp_recurrent_prepare(rnnp_recurrent *layer)
         p->wh = rnnp_take_bytes(&layer->bytes, rnnp_panels_bytes(panels, layer->hidden, layer->hidden));
         layer->gates += p->gates;
     }
+    if (layer->splits) {
+        const size_t H = layer->hidden;
+        layer->split = rnnp_product_kernel(layer->select, RNNP_FORMAT_f32, H, H);
+        layer->split_at = rnnp_take_bytes(&layer->bytes, rnnp_panels_bytes(&layer->split->traits.panels, H, H));
+        layer->split_bias = rnnp_take_bytes(&layer->bytes, H * sizeof(float));
+    }
     layer->peephole = rnnp_take_bytes(&layer->bytes, layer->traits->peepholes * layer->hidden * sizeof(float));
     /* one float, with zero padding: does this direction have peepholes? */
     rnnp_take_bytes(&layer->bytes, sizeof(float));
@@ -129,6 +136,17 @@ static void pack_peephole(const rnnp_recurrent *layer, const float *peephole, ch
     *rnnp_floats_at(block, layer->bytes - 64) = 1;
 }
 
+static void pack_split(const rnnp_recurrent *layer, const rnnp_recurrent_source *source, char *block, size_t part,
+                       size_t parts)
+{
+    const size_t H = layer->hidden;
+    rnnp_product_pack(layer->split, block + layer->split_at, source->split, H, H, H, 1, part, parts);
+    if (part > 0) return;
+    pad(block, layer->split_at + rnnp_panels_bytes(&layer->split->traits.panels, H, H));
+    memset(block + layer->split_bias, 0, rnnp_align64(H * sizeof(float)));
+    if (source->split_bias) memcpy(block + layer->split_bias, source->split_bias, H * sizeof(float));
+}
+
 /* Gates of a part, which begin at row `first` of w, a matrix [rows][depth]. */
 static rnnp_unpacked part_of(const rnnp_recurrent *layer, const rnnp_recurrent_source *source, const void *w,
                              const float *scale, size_t first, size_t depth)
@@ -161,6 +179,7 @@ void rnnp_recurrent_pack(const rnnp_recurrent *layer, const rnnp_recurrent_sourc
             pad(block, p->wx + rnnp_panels_bytes(panels, H, I));
             pad(block, p->wh + rnnp_panels_bytes(panels, H, H));
         }
+        if (layer->splits) pack_split(layer, source, block, part, parts);
         if (part == 0) pack_peephole(layer, source->p ? source->p + d * layer->traits->peepholes * H : NULL, block);
     }
 }
@@ -178,6 +197,13 @@ void rnnp_recurrent_layout(const rnnp_recurrent *layer, char *text, size_t size)
         rnnp_panels_text(&p->step->traits.panels, panels);
         used += (size_t)snprintf(text + used, size - used, " %s %s at %zu %zu %zu %zu", rnnp_op_names[p->of->step],
                                  panels, p->bias, p->bias_h, p->wx, p->wh);
+    }
+    if (layer->splits && used < size) {
+        char panels[RNNP_PANELS_TEXT];
+
+        rnnp_panels_text(&layer->split->traits.panels, panels);
+        used += (size_t)snprintf(text + used, size - used, " decay %s at %zu %zu", panels, layer->split_at,
+                                 layer->split_bias);
     }
     if (used < size) snprintf(text + used, size - used, " peepholes at %zu", layer->peephole);
 }

@@ -64,6 +64,7 @@ static void begin(const pieces *all, piece *p, size_t d, size_t part)
     p->call.x = at_row(whole->x, row * whole->x_row);
     p->call.h0 = at_row(whole->h0, row * whole->h0_row);
     p->call.c0 = at_row(whole->c0, row * whole->h0_row);
+    p->call.g = at_row(whole->g, row * whole->g_row);
     p->call.y = at_own_row(whole->y, row * whole->y_row);
     p->call.h = at_own_row(whole->h, row * whole->h_row);
     p->call.c = at_own_row(whole->c, row * whole->h_row);

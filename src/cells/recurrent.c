@@ -120,7 +120,8 @@ static sharing by_steps(const rnnp_recurrent *layer, size_t batch, size_t n, dou
 {
     const size_t each = n / directions(layer);
     sharing s = {.threads = each * directions(layer)};
-    if (each < 2) return (sharing){1, 0, alone};
+    if (each < 2 || layer->decays)
+        return (sharing){1, 0, alone}; /* a state is decayed before the step, by one thread */
     s.ns = rnnp_recurrent_shared_ns(layer, batch, each, s.threads, alone / (double)directions(layer));
     return s;
 }

@@ -20,6 +20,17 @@ rnnp_status rnnp_build_with_ints(rnnp_model *model, const char *op, rnnp_value x
 
 rnnp_status rnnp_build_transpose(rnnp_model *model, rnnp_value x, const int64_t *perm, size_t rank, rnnp_value *y);
 
+/* Of a recurrent layer whose state decays (cells/decay.h): RNNP_NONE where there is none. */
+typedef struct rnnp_build_decay {
+    rnnp_value decay, split, split_bias;
+} rnnp_build_decay;
+
+/* rnnp_model_add_recurrent() with a decay, or NULL. */
+rnnp_status rnnp_build_recurrent(rnnp_model *model, const rnnp_recurrent_options *options,
+                                 const rnnp_recurrent_weights *weights, rnnp_value x, rnnp_value lengths, rnnp_value h0,
+                                 rnnp_value c0, const rnnp_build_decay *decay, rnnp_value *y, rnnp_value *h,
+                                 rnnp_value *c);
+
 static inline rnnp_attr rnnp_attr_int(const char *name, int64_t i)
 {
     return (rnnp_attr){.name = name, .kind = RNNP_ATTR_INT, .i = i};

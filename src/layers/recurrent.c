@@ -3,12 +3,13 @@
  * RNN, LSTM and GRU layers: weights in ONNX order, the ONNX node, and its outputs as layers like them.
  */
 #include "../cells/weights.h"
+#include "../graph/ops/recurrent.h"
 #include "build.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { X, W, R, B, LENGTHS, H0, C0, P, INPUTS };
+enum { X, W, R, B, LENGTHS, H0, C0, P, INPUTS, ALL_INPUTS = RNNP_IN_SPLIT_BIAS + 1 };
 enum { Y, Y_H, Y_C, OUTPUTS };
 enum { ACTIVATIONS = 6 };
 
@@ -106,9 +107,10 @@ static rnnp_status add_node(rnnp_model *model, const rnnp_recurrent_options *o, 
             .name = "activation_beta", .kind = RNNP_ATTR_FLOATS, .floats = lists.beta, .count = lists.betas};
     }
     return rnnp_model_add_node(model, cell->op, RNNP_LAYER_OPSET, NULL, inputs,
-                               cell->peepholes    ? INPUTS
-                               : cell->states > 1 ? P
-                                                  : C0,
+                               inputs[RNNP_IN_DECAY] != RNNP_NONE ? ALL_INPUTS
+                               : cell->peepholes                  ? INPUTS
+                               : cell->states > 1                 ? P
+                                                                  : C0,
                                attrs, n, outputs, 1 + cell->states);
 }
 
@@ -149,17 +151,28 @@ static rnnp_status join_last(rnnp_model *model, const rnnp_recurrent_options *o,
     return rnnp_build_with_ints(model, "Reshape", in, shape, 2, NULL, 0, y);
 }
 
-rnnp_status rnnp_model_add_recurrent(rnnp_model *model, const rnnp_recurrent_options *options,
-                                     const rnnp_recurrent_weights *weights, rnnp_value x, rnnp_value lengths,
-                                     rnnp_value h0, rnnp_value c0, rnnp_value *y, rnnp_value *h, rnnp_value *c)
+rnnp_status rnnp_build_recurrent(rnnp_model *model, const rnnp_recurrent_options *options,
+                                 const rnnp_recurrent_weights *weights, rnnp_value x, rnnp_value lengths, rnnp_value h0,
+                                 rnnp_value c0, const rnnp_build_decay *decay, rnnp_value *y, rnnp_value *h,
+                                 rnnp_value *c)
 {
-    rnnp_value inputs[INPUTS] = {x, RNNP_NONE, RNNP_NONE, RNNP_NONE, lengths, h0, c0, RNNP_NONE};
+    rnnp_value inputs[ALL_INPUTS];
     rnnp_value outputs[OUTPUTS], joined = RNNP_NONE;
     rnnp_recurrent_options o;
     rnnp_status status;
 
     if (!model) return RNNP_ERR_ARG;
     if (!y) return rnnp_fail(model->context, RNNP_ERR_ARG, "y is NULL");
+    for (size_t i = 0; i < ALL_INPUTS; i++) inputs[i] = RNNP_NONE;
+    inputs[X] = x;
+    inputs[LENGTHS] = lengths;
+    inputs[H0] = h0;
+    inputs[C0] = c0;
+    if (decay) {
+        inputs[RNNP_IN_DECAY] = decay->decay;
+        inputs[RNNP_IN_SPLIT] = decay->split;
+        inputs[RNNP_IN_SPLIT_BIAS] = decay->split_bias;
+    }
     if ((status = rnnp_recurrent_read(model->context, options, weights, &o)) != RNNP_OK) return status;
     if (rnnp_cell_of(o.cell)->states < 2 && (c || c0 != RNNP_NONE))
         return rnnp_fail(model->context, RNNP_ERR_ARG, "only an LSTM has a cell state");
@@ -179,4 +192,11 @@ rnnp_status rnnp_model_add_recurrent(rnnp_model *model, const rnnp_recurrent_opt
     if (h) *h = outputs[Y_H];
     if (c) *c = outputs[Y_C];
     return RNNP_OK;
+}
+
+rnnp_status rnnp_model_add_recurrent(rnnp_model *model, const rnnp_recurrent_options *options,
+                                     const rnnp_recurrent_weights *weights, rnnp_value x, rnnp_value lengths,
+                                     rnnp_value h0, rnnp_value c0, rnnp_value *y, rnnp_value *h, rnnp_value *c)
+{
+    return rnnp_build_recurrent(model, options, weights, x, lengths, h0, c0, NULL, y, h, c);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "functions.h"
 
+#include "load_weights.h"
 #include "names.h"
 
 #include <string.h>
@@ -72,7 +73,7 @@ rnnp_status functions_open(loader *l)
 rnnp_status functions_find(loader *l, const Onnx__NodeProto *p, const file_function **f)
 {
     *f = NULL;
-    if (!l->file->n_functions) return RNNP_OK;
+    if (!l->file->n_functions || loader_decayed_cell(p)) return RNNP_OK;
     const char *key = make_key(l, p->domain, p->op_type);
     if (!key) return RNNP_ERR_MEMORY;
     const name_entry *e = names_find(&l->functions->names, key);

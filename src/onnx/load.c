@@ -177,8 +177,9 @@ static rnnp_status add_plain(loader *l, rnnp_model *model, const scope *s, const
     loader_node node = {.op = p->op_type, .name = name, .opset = s->opset, .bias = RNNP_NONE};
     const names *n = &s->names;
     if (!p->op_type) return rnnp_fail(l->context, RNNP_ERR_FORMAT, "node %s has no operator", node.name);
-    rnnp_status status = loader_domain(l, p, node.name);
+    rnnp_status status = loader_decayed_cell(p) ? RNNP_OK : loader_domain(l, p, node.name);
     if (status == RNNP_OK) status = read_node(l, s, p, &node);
+    if (status == RNNP_OK) status = loader_decay_node(l, p, &node);
     int left_out = 0;
     if (status == RNNP_OK) status = loader_dynamic_node(l, p, n, &node, &left_out);
     if (left_out) return status;

@@ -313,7 +313,8 @@ static rnnp_status take_marked(loader *l, rnnp_model *model, loader_node *node, 
     const int64_t dirs = directions(node);
     rnnp_status status = RNNP_OK;
 
-    if (node->n_inputs > at) return FAIL(l, node, RNNP_ERR_ARG, "%zu inputs", node->n_inputs);
+    for (size_t i = at; i < node->n_inputs && i < at + n; i++) /* a decay may come behind them */
+        if (node->inputs[i] != RNNP_NONE) return FAIL(l, node, RNNP_ERR_ARG, "%zu inputs", node->n_inputs);
     while (node->n_inputs < at + n) node->inputs[node->n_inputs++] = RNNP_NONE;
     for (size_t i = 0; i < n && status == RNNP_OK; i++) {
         rnnp_value weights = i ? r->weights : w->weights, scale = i ? r->scale : w->scale;

@@ -40,6 +40,12 @@ void loader_widen_cast(const loader *l, loader_node *node);
 int loader_makes_half(const loader *l, const loader_node *node);
 void loader_log_widened(const loader *l);
 
+/* ---- States that decay (load_decay.c) ---- */
+
+/* The cell of such a node, NULL for others; and makes the node ours. */
+const char *loader_decayed_cell(const Onnx__NodeProto *p);
+rnnp_status loader_decay_node(loader *l, const Onnx__NodeProto *p, loader_node *node);
+
 /* ---- Weights in 8 bits (load_weights.c) ---- */
 
 /* Whether it is one of another domain that is read. */

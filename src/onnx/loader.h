@@ -43,6 +43,9 @@ typedef struct loader {
 
 #define LOADER_MICROSOFT "com.microsoft"
 
+/* The domain of recurrent nodes whose state decays (save_decay.c): RNN_1, LSTM_2, ..., and functions of these names. */
+#define LOADER_DOMAIN "rnnpack"
+
 /* The metadata entry with which a written file says what the standard cannot: a list of results of nodes, each as its
  * length in bytes, ":", the name, ",". A marked DequantizeLinear gives 8-bit weights to a layer that multiplies in 8
  * bits; a marked DynamicQuantizeMatMul was a Gemm. */

@@ -73,8 +73,9 @@ static rnnp_status emit(saver *s, rnnp_write_fn write, void *user)
 {
     const rnnp_context *context = s->model->context;
     Onnx__ModelProto file = ONNX__MODEL_PROTO__INIT;
-    Onnx__OperatorSetIdProto opset = ONNX__OPERATOR_SET_ID_PROTO__INIT, microsoft = ONNX__OPERATOR_SET_ID_PROTO__INIT;
-    Onnx__OperatorSetIdProto *opsets[] = {&opset, &microsoft};
+    Onnx__OperatorSetIdProto opset = ONNX__OPERATOR_SET_ID_PROTO__INIT, microsoft = ONNX__OPERATOR_SET_ID_PROTO__INIT,
+                             own = ONNX__OPERATOR_SET_ID_PROTO__INIT;
+    Onnx__OperatorSetIdProto *opsets[3] = {&opset};
     const char *marks;
     sink to = {.base = {append}, .write = write, .user = user};
 
@@ -82,7 +83,9 @@ static rnnp_status emit(saver *s, rnnp_write_fn write, void *user)
     file.ir_version = IR_VERSION;
     /* Who made the model, not the file: notes about a producer's known faults depend on it. */
     file.producer_name = (char *)(uintptr_t)(*s->model->producer ? s->model->producer : "rnnpack");
-    file.n_opset_import = s->microsoft ? 2 : 1;
+    file.n_opset_import = 1;
+    if (s->microsoft) opsets[file.n_opset_import++] = &microsoft;
+    if (s->n_functions) opsets[file.n_opset_import++] = &own;
     file.opset_import = opsets;
     opset.domain = (char *)(uintptr_t) "";
     opset.has_version = 1;
@@ -90,6 +93,11 @@ static rnnp_status emit(saver *s, rnnp_write_fn write, void *user)
     microsoft.domain = (char *)(uintptr_t)LOADER_MICROSOFT;
     microsoft.has_version = 1;
     microsoft.version = 1;
+    own.domain = (char *)(uintptr_t)LOADER_DOMAIN;
+    own.has_version = 1;
+    own.version = 1;
+    file.functions = s->functions;
+    file.n_functions = s->n_functions;
     rnnp_status status = saver_weights_marks(s, &marks);
     if (status == RNNP_OK) status = make_metadata(s, marks, &file);
     if (status != RNNP_OK) return status;

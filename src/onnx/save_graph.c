@@ -89,7 +89,8 @@ static rnnp_status add_node(void *user, const rnnp_node *from, const rnnp_value 
         status = saver_attr(s, &from->attrs[i], &attrs[i]);
         node->attribute[node->n_attribute++] = &attrs[i];
     }
-    return status == RNNP_OK ? saver_weights_apply(s, from, inputs, node) : status;
+    if (status == RNNP_OK) status = saver_weights_apply(s, from, inputs, node);
+    return status == RNNP_OK && saver_decays(from) ? saver_decay(s, from, inputs, node) : status;
 }
 
 static rnnp_status add_identity(saver *s, rnnp_value value, const char *name)

@@ -55,7 +55,10 @@ static int needed_opset(const rnnp_node *node)
 {
     const int own = node->op->since_opset > node->opset ? node->op->since_opset : node->opset;
 
-    return own > saver_weights_opset(node) ? own : saver_weights_opset(node);
+    const int weights = saver_weights_opset(node), function = saver_decays(node) ? 13 : 0; /* Unsqueeze of its body */
+    const int more = weights > function ? weights : function;
+
+    return own > more ? own : more;
 }
 
 /* The first opset after its own, up to `last`, in which the node would be another; 0 for none. */

@@ -50,7 +50,7 @@ static kind kind_of(const rnnp_node *node)
     case RNNP_DTYPE_F16:
     case RNNP_DTYPE_BF16: return KIND_CAST;
     case RNNP_DTYPE_I8:
-        if (is_op(node, "LSTM")) return batch_first(node) ? KIND_DEQUANTIZE : KIND_LSTM;
+        if (is_op(node, "LSTM")) return batch_first(node) || saver_decays(node) ? KIND_DEQUANTIZE : KIND_LSTM;
         return is_op(node, "MatMul") || (is_op(node, "Gemm") && is_plain_gemm(node)) ? KIND_MATMUL : KIND_DEQUANTIZE;
     default: return KIND_NONE;
     }

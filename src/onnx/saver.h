@@ -41,7 +41,9 @@ typedef struct saver {
     saved_output *outputs;
     size_t n_values, n_outputs;
     int opset;
-    int microsoft;       /* com.microsoft is imported */
+    int microsoft;                   /* com.microsoft is imported */
+    Onnx__FunctionProto **functions; /* of nodes whose state decays */
+    size_t n_functions;
     names taken;         /* that are taken */
     size_t n_special;    /* nodes with weights that are not f32 */
     size_t n_inner;      /* names that branches and bodies need */
@@ -94,6 +96,12 @@ rnnp_status saver_begin_loop(saver *s, const rnnp_node *from, const rnnp_value *
 rnnp_status saver_end_loop(saver *s, const rnnp_node *from, const rnnp_value *inputs, const rnnp_value *outputs);
 /* An Identity at the end of a branch or body, as one of its outputs: of a value, with a name like the value's. */
 rnnp_status saver_hand_on(saver *s, Onnx__GraphProto *graph, rnnp_value value);
+
+/* ---- States that decay (save_decay.c) ---- */
+
+/* Whether the node has one; and makes of the standard's node the one that has it, and its function. */
+int saver_decays(const rnnp_node *node);
+rnnp_status saver_decay(saver *s, const rnnp_node *from, const rnnp_value *inputs, Onnx__NodeProto *node);
 
 /* ---- Weights in other formats than f32 (save_weights.c) ---- */
 

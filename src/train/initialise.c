@@ -4,6 +4,7 @@
 #include "../../kernels/cells.h"
 
 #include "../fpmode.h"
+#include "../graph/ops/recurrent.h"
 #include "random.h"
 
 #include <math.h>
@@ -94,7 +95,9 @@ static part part_of(const rnnp_weight *w)
 {
     const part recurrent[] = {PART_KEEP, PART_W, PART_R, PART_B}; /* x W R B, then lengths, states, peepholes */
     if (rnnp_cell_of_op(w->op))
-        return w->input < sizeof recurrent / sizeof *recurrent ? recurrent[w->input] : PART_ZERO;
+        return w->input < sizeof recurrent / sizeof *recurrent ? recurrent[w->input]
+               : w->input == RNNP_IN_SPLIT                     ? PART_GLOROT
+                                                               : PART_ZERO;
     if (strcmp(w->op, "Gemm") == 0) return w->input == 2 ? PART_ZERO : PART_GLOROT;
     if (strcmp(w->op, "MatMul") == 0) return PART_GLOROT;
     if (strcmp(w->op, "Gather") == 0) return PART_EMBEDDING;

@@ -18,7 +18,7 @@
 
 #include <ctype.h>
 
-enum { GRAPH_WORD = 48, GRAPH_MANY = 64, GRAPH_FEW = 10 };
+enum { GRAPH_WORD = 48, GRAPH_MANY = 64, GRAPH_FEW = 16 };
 
 typedef struct graph {
     rnnp_model *model;

@@ -10,7 +10,7 @@
 #include "../model/build.h"
 #include "src/train/gradient.h"
 
-enum { NODE_PORTS = 8, NODE_ROWS = 512, NODE_SEED = 7, NODE_STEP = 3 };
+enum { NODE_PORTS = 13, NODE_ROWS = 512, NODE_SEED = 7, NODE_STEP = 3 };
 
 /* What becomes of an input. */
 typedef enum source { ABSENT, INPUT, CONSTANT } source;

@@ -137,6 +137,90 @@ class Repeat(torch.nn.Module):
         return x[:, None].expand(-1, self.steps, -1)
 
 
+class Own(torch.nn.Module):
+    """A layer that PyTorch does not have: the constants of ONNX as they are, and the formulas."""
+
+    ROLES = ()
+
+    def __init__(self, name):
+        super().__init__()
+        self.name, self.values = name, None
+
+    def take(self, constants):
+        self.values = torch.nn.ParameterDict({role: torch.nn.Parameter(torch.from_numpy(values.copy()))
+                                              for role, values in self.weights(constants)})
+
+    def weights(self, constants):
+        return [(role, constants[f"{self.name}.{role}"]) for role in self.ROLES]
+
+    def now(self):
+        return self.values.items()
+
+    def active(self, x, lengths):
+        """Which steps a row has, [batch][steps][1]."""
+        lengths = torch.full((x.shape[0],), x.shape[1]) if lengths is None else lengths
+        return (torch.arange(x.shape[1]) < lengths[:, None])[:, :, None]
+
+    def gates(self, n, x, h):
+        w = self.values
+        hidden = w["R"].shape[2]
+        bias = w["B"][0].reshape(2, -1).sum(0)
+        return [x @ w["W"][0, i * hidden:(i + 1) * hidden].T + h[i] @ w["R"][0, i * hidden:(i + 1) * hidden].T
+                + bias[i * hidden:(i + 1) * hidden] for i in range(n)]
+
+
+class GRUD(Own):
+    """Che et al. 2018, with ONNX's update gate (1 - z of the paper's)."""
+
+    ROLES = ("input_decay", "input_bias", "hidden_decay", "hidden_bias", "mean", "W", "R", "B")
+
+    def forward(self, x, lengths):
+        w, active = self.values, self.active(x, lengths)
+        x, mask, delta = x[..., :2], x[..., 2:4], x[..., 4:].abs()
+        left = torch.exp(-torch.relu(delta * w["input_decay"] + w["input_bias"]))
+        fade = torch.exp(-torch.relu(delta @ w["hidden_decay"] + w["hidden_bias"]))
+        x = torch.cat([(x - w["mean"]) * (mask + (1 - mask) * left) + w["mean"], mask], -1)
+        h, outputs = x.new_zeros(x.shape[0], w["R"].shape[2]), []
+        for step in range(x.shape[1]):
+            old = fade[:, step] * h
+            update, reset, _ = self.gates(3, x[:, step], [old] * 3)
+            update = torch.sigmoid(update)
+            new = torch.tanh(self.gates(3, x[:, step], [old, old, torch.sigmoid(reset) * old])[2])
+            new = (1 - update) * new + update * old
+            h = torch.where(active[:, step], new, h)
+            outputs.append(torch.where(active[:, step], new, torch.zeros_like(new)))
+        return torch.stack(outputs, 1)
+
+
+class Attention(Own):
+    ROLES = ("kernel", "bias", "query")
+
+    def forward(self, x, lengths):
+        w = self.values
+        score = torch.tanh(x @ w["kernel"] + w["bias"]) @ w["query"]
+        score = score.masked_fill(~self.active(x, lengths), -1e30)
+        return (torch.softmax(score, 1) * x).sum(1)
+
+
+class TimeLSTM(Own):
+    """Baytas et al. 2017; the state after each row's last step."""
+
+    ROLES = ("W", "R", "B", "split", "split_bias")
+
+    def forward(self, x, lengths):
+        w, active = self.values, self.active(x, lengths)
+        fade = 1 / torch.log(x[..., :1].abs() + float(np.float32(np.e)))
+        h = c = x.new_zeros(x.shape[0], w["R"].shape[2])
+        for step in range(x.shape[1]):
+            part = torch.tanh(c @ w["split"][0].T + w["split_bias"])
+            old = c - part + fade[:, step] * part
+            i, o, f, g = self.gates(4, x[:, step], [h] * 4)
+            new = torch.sigmoid(f) * old + torch.sigmoid(i) * torch.tanh(g)
+            h = torch.where(active[:, step], torch.sigmoid(o) * torch.tanh(new), h)
+            c = torch.where(active[:, step], new, c)
+        return h
+
+
 def head():
     return Table(weight="head.kernel", bias="head.bias")
 
@@ -150,6 +234,8 @@ SYSTEMS = {
                      head()],
     "binary": lambda: [Layer("first", "lstm", False), Layer("second", "lstm", True), head()],
     "visits": lambda: [Layer("first", "gru", False), Layer("second", "gru", True), head()],
+    "grud": lambda: [GRUD("first"), Attention("pool"), head()],
+    "tlstm": lambda: [TimeLSTM("first"), head()],
     "autoencoder": lambda: [Layer("first", "lstm", True), Repeat(12), Layer("second", "lstm", False), head()],
 }
 

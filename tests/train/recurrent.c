@@ -54,6 +54,23 @@ static const spec specs[] = {
     {"gru, activations", GRU, SIZES(4, 3, 3, 5), BOTH, .reset_after = 1,
      .act = {{RNNP_ACT_HARD_SIGMOID, 0.21f, 0.45f}, {RNNP_ACT_SOFTSIGN, 0, 0}},
      .act_name = {"HardSigmoid", "Softsign"}},
+    {"rnn, decay", RNN, SIZES(5, 3, 4, 19), .decay = DECAY_UNITS},
+    {"rnn, decay of rows, reverse, lengths", RNN, SIZES(5, 3, 4, 7), .decay = DECAY_ROWS, LENGTHS(2, 0, 5),
+     .direction = RNNP_DIRECTION_REVERSE},
+    {"gru, reset before, decay", GRU, SIZES(6, 4, 3, 18), .decay = DECAY_UNITS, LENGTHS(2, 6, 0, 5)},
+    {"gru, reset before, decay, layout, no states", GRU, SIZES(6, 3, 3, 5), .decay = DECAY_UNITS, .layout = 1,
+     .no_states = 1},
+    {"gru, reset after, decay, segments", GRU, SIZES(40, 16, 2, 3), .reset_after = 1, .decay = DECAY_UNITS},
+    {"gru, reset after, decay of rows, no y", GRU, SIZES(5, 3, 3, 6), .reset_after = 1, .decay = DECAY_ROWS, .no_y = 1},
+    {"lstm, decay", LSTM, SIZES(6, 3, 4, 19), .decay = DECAY_UNITS},
+    {"lstm, split", LSTM, SIZES(6, 3, 4, 19), .decay = DECAY_ROWS, .split = 1},
+    {"lstm, split, decay of units, layout, lengths", LSTM, SIZES(6, 4, 3, 5), .decay = DECAY_UNITS, .split = 1,
+     .layout = 1, LENGTHS(4, 1, 0, 6)},
+    {"lstm, split, peepholes, reverse, no bias", LSTM, SIZES(4, 3, 3, 9), .decay = DECAY_ROWS, .split = 1,
+     .no_split_bias = 1, .peephole = 1, .direction = RNNP_DIRECTION_REVERSE, LENGTHS(4, 1, 3)},
+    {"lstm, split, all lengths 0", LSTM, SIZES(3, 2, 2, 4), .decay = DECAY_UNITS, .split = 1, LENGTHS(0, 0)},
+    {"lstm, split, segments", LSTM, SIZES(40, 16, 2, 3), .decay = DECAY_UNITS, .split = 1,
+     LENGTHS(40, 3, 17, 16, 0, 33, 32, 31, 40, 1, 2, 20, 8, 39, 15, 7)},
 };
 
 static const spec dropped[] = {
@@ -61,10 +78,14 @@ static const spec dropped[] = {
     {"lstm, dropout", LSTM, SIZES(6, 4, 3, 17), BOTH, LENGTHS(2, 6, 0, 5), .dropout = 0.5f},
     {"gru, reset after, dropout", GRU, SIZES(6, 3, 3, 9), BOTH, .reset_after = 1, .dropout = 0.4f},
     {"gru, reset before, dropout", GRU, SIZES(6, 3, 3, 9), BOTH, LENGTHS(6, 2, 4), .dropout = 0.4f},
+    {"gru, decay, dropout", GRU, SIZES(6, 3, 3, 9), LENGTHS(6, 2, 4), .dropout = 0.4f, .decay = DECAY_UNITS},
+    {"lstm, split, dropout", LSTM, SIZES(6, 3, 3, 9), LENGTHS(6, 2, 4), .dropout = 0.4f, .decay = DECAY_ROWS,
+     .split = 1},
 };
 
 #define COUNT(list) (sizeof(list) / sizeof(list)[0])
-static const char *const input_names[] = {"X", "W", "R", "B", "", "initial_h", "initial_c", "P"};
+static const char *const input_names[] = {"X", "W", "R", "B",     "",      "initial_h", "initial_c",
+                                          "P", "",  "",  "decay", "split", "split_bias"};
 
 static void say(const spec *s, int good)
 {

@@ -19,6 +19,9 @@ static size_t rows_of(const example *e, size_t input)
     case RNNP_IN_H0: return s->no_states ? 0 : state;
     case RNNP_IN_C0: return s->no_states || !lstm ? 0 : state;
     case RNNP_IN_P: return s->peephole ? e->dirs * 3 * s->hidden : 0;
+    case RNNP_IN_DECAY: return s->decay ? s->steps * s->batch * (s->decay == DECAY_UNITS ? s->hidden : 1) : 0;
+    case RNNP_IN_SPLIT: return s->split ? s->hidden * s->hidden : 0;
+    case RNNP_IN_SPLIT_BIAS: return s->split && !s->no_split_bias ? s->hidden : 0;
     default: return 0;
     }
 }
@@ -62,13 +65,18 @@ static rnnp_tensor shape_of_input(const example *e, size_t i)
     case RNNP_IN_R: return tensor3(e->in[i], D, GH, H);
     case RNNP_IN_B: return (rnnp_tensor){RNNP_DTYPE_F32, 2, {D, 2 * GH}, .data = e->in[i]};
     case RNNP_IN_P: return (rnnp_tensor){RNNP_DTYPE_F32, 2, {D, 3 * H}, .data = e->in[i]};
+    case RNNP_IN_DECAY:
+        return s->layout ? tensor3(e->in[i], B, T, s->decay == DECAY_UNITS ? H : 1)
+                         : tensor3(e->in[i], T, B, s->decay == DECAY_UNITS ? H : 1);
+    case RNNP_IN_SPLIT: return tensor3(e->in[i], 1, H, H);
+    case RNNP_IN_SPLIT_BIAS: return (rnnp_tensor){RNNP_DTYPE_F32, 2, {1, H}, .data = e->in[i]};
     case RNNP_IN_LENGTHS: return (rnnp_tensor){RNNP_DTYPE_I32, 1, {B}, .const_data = s->lengths};
     default: return s->layout ? tensor3(e->in[i], B, D, H) : tensor3(e->in[i], D, B, H);
     }
 }
 
 static int is_input(const example *e, size_t i) { return i == RNNP_IN_LENGTHS ? e->s.with_lengths : e->n_in[i] > 0; }
-static int is_weight(size_t i) { return (i >= RNNP_IN_W && i <= RNNP_IN_B) || i == RNNP_IN_P; }
+static int is_weight(size_t i) { return (i >= RNNP_IN_W && i <= RNNP_IN_B) || i == RNNP_IN_P || i >= RNNP_IN_SPLIT; }
 
 /* Products with panels of nr columns instead of the usual ones. */
 static void use_panels(rnnp_selection *select, size_t nr)
@@ -97,7 +105,9 @@ static void open_node(one_node *one, const example *e, const char *isa, int comp
     static const char *const directions[] = {"forward", "reverse", "bidirectional"};
     const spec *s = &e->s;
     const size_t each = s->cell == RNNP_CELL_RNN ? 1 : s->cell == RNNP_CELL_GRU ? 2 : 3;
-    const size_t outputs = s->cell == RNNP_CELL_LSTM ? 3 : 2, inputs = s->cell == RNNP_CELL_LSTM ? 8 : 6;
+    const size_t outputs = s->cell == RNNP_CELL_LSTM ? 3 : 2, inputs = s->decay                    ? CASE_INPUTS
+                                                                       : s->cell == RNNP_CELL_LSTM ? 8
+                                                                                                   : 6;
     const char *names[6];
     float alpha[6], beta[6];
     size_t alphas = 0, betas = 0, n = 3;
@@ -218,6 +228,11 @@ double reference_loss(const example *e, double *const in[CASE_INPUTS], const dou
                 const double *x = in[RNNP_IN_X] + (s->layout ? b * T + t : t * B + b) * I;
                 const size_t y = s->layout ? ((b * T + t) * D + d) * H : ((t * D + d) * B + b) * H;
 
+                if (s->decay) {
+                    const size_t row = s->layout ? b * T + t : t * B + b, each = s->decay == DECAY_UNITS ? H : 1;
+                    oracle_decay(H, in[RNNP_IN_SPLIT], in[RNNP_IN_SPLIT_BIAS], in[RNNP_IN_DECAY] + row * each, each > 1,
+                                 s->cell == RNNP_CELL_LSTM ? c : h);
+                }
                 oracle_step(&k, x, mask ? mask + (d * B + b) * H : NULL, h, c);
                 for (size_t u = 0; u < H && e->d_out[RNNP_OUT_Y]; u++) loss += e->d_out[RNNP_OUT_Y][y + u] * h[u];
             }

@@ -17,6 +17,8 @@ typedef struct spec {
     rnnp_direction direction;
     int reset_after, layout, peephole, input_forget;
     int no_bias, no_states, no_y, only_y;
+    enum { DECAY_NONE, DECAY_UNITS, DECAY_ROWS } decay; /* of each unit, or one for all units of a row */
+    int split, no_split_bias;
     float clip;
     int32_t lengths[MOST_ROWS]; /* used when with_lengths */
     int with_lengths;
@@ -26,7 +28,7 @@ typedef struct spec {
 } spec;
 
 /* Inputs and outputs of the node, by RNNP_IN_X, RNNP_OUT_Y, ... */
-enum { CASE_INPUTS = 8, CASE_OUTPUTS = 3 };
+enum { CASE_INPUTS = RNNP_IN_SPLIT_BIAS + 1, CASE_OUTPUTS = 3 };
 
 typedef struct example {
     spec s;

@@ -141,11 +141,72 @@ static rnnp_value autoencoder(const train_system *s, system_builder *b)
     return head(b, turn(b, y), width, s->classes, NULL);
 }
 
+/* Numbers [from, to) of the last axis. */
+static rnnp_value slice(system_builder *b, rnnp_value y, int64_t from, int64_t to)
+{
+    const int64_t numbers[] = {from, to, -1};
+    rnnp_value in[4] = {y};
+
+    for (size_t i = 0; i < 3; i++) {
+        const rnnp_tensor t = {RNNP_DTYPE_I64, 1, {1}, .const_data = &numbers[i]};
+        MUST(b->context, rnnp_model_add_constant(b->model, NULL, &t, &in[1 + i]));
+    }
+    MUST(b->context, rnnp_model_add_node(b->model, "Slice", 22, NULL, in, 4, NULL, 0, &y, 1));
+    return y;
+}
+
+static rnnp_value absolute(system_builder *b, rnnp_value y)
+{
+    MUST(b->context, rnnp_model_add_activation(b->model, "Abs", y, &y));
+    return y;
+}
+
+/* Two values, their masks (of any size here) and times; attention over all steps. */
+static rnnp_value grud(const train_system *s, system_builder *b)
+{
+    static const float slow[] = {0.5f, 0.25f};
+    const rnnp_grud_weights w = {.input_decay = slow,
+                                 .input_bias = zeros,
+                                 .hidden_decay = zeros,
+                                 .hidden_bias = zeros,
+                                 .mean = slow,
+                                 .gru = {.w = zeros, .r = zeros, .bias = zeros}};
+    const rnnp_value x = turn(b, b->x);
+    rnnp_recurrent_options o = options_of(RNNP_CELL_GRU, 1);
+    rnnp_value y;
+
+    o.input = 4;
+    o.hidden = 48 / b->form->shrink;
+    o.reset = RNNP_GRU_RESET_BEFORE;
+    MUST(b->context, rnnp_model_set_layer_name(b->model, "first"));
+    MUST(b->context, rnnp_model_add_grud(b->model, &o, &w, slice(b, x, 0, 2), slice(b, x, 2, 4),
+                                         absolute(b, slice(b, x, 4, 6)), b->lengths, RNNP_NONE, &y, NULL));
+    MUST(b->context, rnnp_model_set_layer_name(b->model, "pool"));
+    MUST(b->context, rnnp_model_add_attention(b->model, y, o.hidden, 16, zeros, zeros, zeros, b->lengths, &y));
+    return head(b, y, o.hidden, s->classes, "Softmax");
+}
+
+static rnnp_value tlstm(const train_system *s, system_builder *b)
+{
+    const rnnp_recurrent_weights w = {.w = zeros, .r = zeros, .bias = zeros};
+    const rnnp_value x = turn(b, b->x);
+    rnnp_recurrent_options o = options_of(RNNP_CELL_LSTM, 0);
+    rnnp_value y;
+
+    o.input = INPUT;
+    o.hidden = 48 / b->form->shrink;
+    MUST(b->context, rnnp_model_set_layer_name(b->model, "first"));
+    MUST(b->context, rnnp_model_add_tlstm(b->model, &o, &w, zeros, zeros, x, absolute(b, slice(b, x, 0, 1)), b->lengths,
+                                          RNNP_NONE, RNNP_NONE, &y, NULL, NULL));
+    return head(b, y, o.hidden, s->classes, "Softmax");
+}
+
 const train_system train_systems[] = {
     {"elman-relu", RNNP_LOSS_MSE, 2, elman, "Relu"}, {"elman-sigmoid", RNNP_LOSS_MSE, 2, elman, "Sigmoid"},
     {"elman-tanh", RNNP_LOSS_MSE, 2, elman, "Tanh"}, {"text", RNNP_LOSS_SPARSE, 4, text, NULL},
     {"deep", RNNP_LOSS_SPARSE, 4, deep, NULL},       {"binary", RNNP_LOSS_BINARY, 1, binary, NULL},
     {"visits", RNNP_LOSS_SPARSE, 5, visits, NULL},   {"autoencoder", RNNP_LOSS_MSE, INPUT, autoencoder, NULL},
+    {"grud", RNNP_LOSS_SPARSE, 4, grud, NULL},       {"tlstm", RNNP_LOSS_SPARSE, 4, tlstm, NULL},
 };
 const size_t train_system_count = sizeof train_systems / sizeof train_systems[0];
 

@@ -239,10 +239,104 @@ static int add_repeat(builder *b)
     return node(b, "Expand", row, sizes, 0, &b->y);
 }
 
+/* Numbers [from, to) of x's last axis. */
+static int slice(builder *b, rnnp_value x, size_t from, size_t to, rnnp_value *y)
+{
+    const int64_t numbers[] = {(int64_t)from, (int64_t)to, -1};
+    rnnp_value inputs[4] = {x};
+    for (size_t i = 0; i < 3; i++) TRY(constant(b, NULL, RNNP_DTYPE_I64, &numbers[i], 1, &inputs[1 + i]));
+    *y = 0; /* wanted */
+    return check(b, rnnp_model_add_node(b->model, "Slice", OPSET, NULL, inputs, 4, NULL, 0, y, 1));
+}
+
+/* x of a layer for irregular visits: values, masks and times since, [data] missing = carry. */
+static int visit_channels(builder *b, size_t *features, rnnp_value *mask, rnnp_value *delta)
+{
+    const train_config *c = b->config;
+    const size_t F = *features = b->net->features / 3;
+    if (b->line != 0 || c->missing != MISSING_CARRY || !c->mask || !c->delta)
+        return wrong(b, "this is a first layer, of [data] missing = carry, mask = yes, delta = yes");
+    TRY(slice(b, b->x, F, 2 * F, mask));
+    return slice(b, b->x, 2 * F, 3 * F, delta);
+}
+
+static int visit_options(builder *b, rnnp_recurrent_options *o, size_t width)
+{
+    const layer_kind *kind = find_kind(b->words[0]);
+    double hidden;
+    TRY(number(b, 1, MOST_UNITS, &hidden));
+    rnnp_recurrent_options_init(o, kind->cell, width, (size_t)hidden);
+    o->last_step = !needs_steps(b);
+    o->reset = RNNP_GRU_RESET_BEFORE;
+    o->order = RNNP_ORDER_PYTORCH;
+    for (size_t i = 2; i < b->n_words; i++)
+        if (!recurrent_word(b->words[i], kind, o)) return wrong(b, "unknown word");
+    const double H = hidden, most = (double)width > H ? (double)width : H;
+    b->has_steps = !o->last_step;
+    b->width = o->hidden;
+    return need_zeros(b, (double)kind->gates * (H * most + 2 * H));
+}
+
+/* Times are scaled by their deviations, but not shifted, because 0 is none; the mean of standardised values is 0. */
+static int add_grud(builder *b)
+{
+    static const float slow = 0.1f; /* a weight of 0 has no gradient: max(0, 0) */
+    rnnp_recurrent_options o;
+    rnnp_value mask, delta, values, deviation;
+    size_t features;
+    TRY(visit_channels(b, &features, &mask, &delta));
+    TRY(slice(b, b->y, 0, features, &values));
+    TRY(visit_options(b, &o, 2 * features));
+    if (b->net->deviations) {
+        TRY(constant(b, "standardise.since", RNNP_DTYPE_F32, b->net->deviations + 2 * features, features, &deviation));
+        TRY(node(b, "Div", delta, deviation, 0, &delta));
+    }
+    FREED float *rates = cli_alloc(features, sizeof *rates);
+    for (size_t i = 0; i < features; i++) rates[i] = slow;
+    const float *z = b->zeros;
+    const rnnp_grud_weights weights = {.input_decay = rates,
+                                       .input_bias = z,
+                                       .hidden_decay = z,
+                                       .hidden_bias = z,
+                                       .gru = {.w = z, .r = z, .bias = z, .bias_r = z}};
+    return check(b,
+                 rnnp_model_add_grud(b->model, &o, &weights, values, mask, delta, b->lengths, RNNP_NONE, &b->y, NULL));
+}
+
+/* The time since the visit before is the least of those since a value was there. */
+static int add_tlstm(builder *b)
+{
+    static const int64_t last = -1;
+    rnnp_recurrent_options o;
+    rnnp_value mask, inputs[2] = {0}, elapsed = 0;
+    size_t features;
+    TRY(visit_channels(b, &features, &mask, &inputs[0]));
+    TRY(constant(b, NULL, RNNP_DTYPE_I64, &last, 1, &inputs[1]));
+    TRY(check(b, rnnp_model_add_node(b->model, "ReduceMin", OPSET, NULL, inputs, 2, NULL, 0, &elapsed, 1)));
+    TRY(visit_options(b, &o, b->net->features));
+    const float *z = b->zeros;
+    const rnnp_recurrent_weights weights = {.w = z, .r = z, .bias = z, .bias_r = z};
+    return check(b, rnnp_model_add_tlstm(b->model, &o, &weights, z, z, b->y, elapsed, b->lengths, RNNP_NONE, RNNP_NONE,
+                                         &b->y, NULL, NULL));
+}
+
+static int add_attention(builder *b)
+{
+    double units;
+    if (!b->has_steps) return wrong(b, "there are no steps here");
+    TRY(number(b, 1, MOST_UNITS, &units));
+    if (b->n_words > 2) return wrong(b, "unknown word");
+    TRY(need_zeros(b, (double)b->width * units + units));
+    b->has_steps = 0;
+    return check(b, rnnp_model_add_attention(b->model, b->y, b->width, (size_t)units, b->zeros, b->zeros, b->zeros,
+                                             b->lengths, &b->y));
+}
+
 static const layer_kind kinds[] = {
     {"embedding", add_embedding, 0, 0, 0, 0, NULL}, {"dropout", add_dropout, 0, 0, 0, 0, NULL},
     {"dense", add_dense, 0, 0, 0, 0, NULL},         {"pool", add_pool, 1, 0, 0, 0, NULL},
-    {"repeat", add_repeat, 0, 0, 0, 0, NULL},
+    {"repeat", add_repeat, 0, 0, 0, 0, NULL},       {"attention", add_attention, 1, 0, 0, 0, NULL},
+    {"grud", add_grud, 1, RNNP_CELL_GRU, 3, 0, ""}, {"tlstm", add_tlstm, 1, RNNP_CELL_LSTM, 4, 0, ""},
 #define RNNP_CELL(cell, name, states, peepholes, coupled, f, g, h, onnx, ...) \
     {#name, add_recurrent, 1, RNNP_CELL_##cell, sizeof onnx - 1, peepholes, #g},
 #include "../../../kernels/cells.def"

@@ -5,6 +5,9 @@
  *     embedding 64                            tokens alone: first line
  *     lstm 128 bidirectional                  lstm, gru, rnn HIDDEN [bidirectional | reverse] [sequences | last]
  *     gru 64 reset_before                     [reset_before] [relu | sigmoid | tanh (rnn)] [peepholes (lstm)] [clip=X]
+ *     grud 64                                 first line, of values, masks and times since: GRU-D
+ *     tlstm 64                                the same: time-aware LSTM
+ *     attention 32                            over time: one vector, by weights that are trained
  *     dropout 0.5
  *     dense 3 softmax                         UNITS [an activation]
  *     pool max                                over time: mean, max, sum, last

@@ -25,6 +25,9 @@ enum {
     P = RNNP_IN_P,
     W_SCALE = RNNP_IN_W_SCALE,
     R_SCALE = RNNP_IN_R_SCALE,
+    DECAY = RNNP_IN_DECAY,
+    SPLIT = RNNP_IN_SPLIT,
+    SPLIT_BIAS = RNNP_IN_SPLIT_BIAS,
     INPUTS
 };
 enum { Y = RNNP_OUT_Y, Y_H = RNNP_OUT_H, Y_C = RNNP_OUT_C };
@@ -173,6 +176,7 @@ static rnnp_status infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *out
         return FAIL(in, RNNP_ERR_SHAPE, "hidden_size is %lld and X has %lld features", (long long)hidden,
                     (long long)x->dim[2]);
     const int64_t gated = rnnp_dim_mul(in, G, hidden);
+    const int each_unit = inputs[DECAY].rank == 3 && inputs[DECAY].dim[2] != 1;
     const int64_t state[3] = {first ? batch : D, first ? D : batch, hidden};
     const expectation all[] = {
         {X, "X", RNNP_DTYPE_F32, 3, {x->dim[0], x->dim[1], x->dim[2]}},
@@ -185,6 +189,9 @@ static rnnp_status infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *out
         {P, "P", RNNP_DTYPE_F32, 2, {D, rnnp_dim_mul(in, (int64_t)cell->peepholes, hidden), 0}},
         {W_SCALE, "W_scale", RNNP_DTYPE_F32, 2, {D, gated, 0}},
         {R_SCALE, "R_scale", RNNP_DTYPE_F32, 2, {D, gated, 0}},
+        {DECAY, "decay", RNNP_DTYPE_F32, 3, {x->dim[0], x->dim[1], each_unit ? hidden : 1}},
+        {SPLIT, "split", RNNP_DTYPE_F32, 3, {1, hidden, hidden}},
+        {SPLIT_BIAS, "split_bias", RNNP_DTYPE_F32, 2, {1, hidden, 0}},
     };
     rnnp_status status = check_weights(in, inputs);
     for (size_t i = 0; status == RNNP_OK && i < INPUTS; i++)
@@ -192,6 +199,10 @@ static rnnp_status infer(rnnp_infer *in, const rnnp_meta *inputs, rnnp_meta *out
     if (status != RNNP_OK) return status;
     if ((inputs[C0].dtype && cell->states < 2) || (inputs[P].dtype && !cell->peepholes))
         return FAIL(in, RNNP_ERR_ARG, "there are too many inputs");
+    if (inputs[DECAY].dtype && D > 1) return FAIL(in, RNNP_ERR_ARG, "a decay is of one direction");
+    if (inputs[SPLIT].dtype && (cell->states < 2 || !inputs[DECAY].dtype))
+        return FAIL(in, RNNP_ERR_ARG, "a split is of an LSTM with a decay");
+    if (inputs[SPLIT_BIAS].dtype && !inputs[SPLIT].dtype) return FAIL(in, RNNP_ERR_ARG, "a split's bias has no split");
     outputs[Y] = (rnnp_meta){.dtype = RNNP_DTYPE_F32, .rank = 4};
     memcpy(outputs[Y].dim, first ? (int64_t[]){batch, steps, D, hidden} : (int64_t[]){steps, D, batch, hidden},
            4 * sizeof(int64_t));
@@ -211,8 +222,10 @@ static int time_axis(const rnnp_node *node, const rnnp_meta *inputs, const int *
     if (params->layer.direction != RNNP_DIRECTION_FORWARD) return RNNP_TIME_REVERSED;
     if (in_axis[X] != axis) return RNNP_TIME_ELSEWHERE;
     for (size_t i = 1; i < node->n_inputs; i++) {
+        if (i == DECAY && in_axis[i] == axis) continue;
         if (in_axis[i] != RNNP_TIME_NONE) return RNNP_TIME_MIXED;
     }
+    if (!rnnp_absent(node, DECAY) && in_axis[DECAY] != axis) return RNNP_TIME_ELSEWHERE;
     out_axis[Y] = axis; /* the final states have none */
     return 0;
 }
@@ -224,6 +237,7 @@ static int batch_axis(const rnnp_node *node, int is_output, size_t port)
     if (is_output) return params->batch_first ? 0 : port == Y ? 2 : 1;
     switch (port) {
     case X:
+    case DECAY:
     case H0:
     case C0: return params->batch_first ? 0 : 1;
     case LENGTHS: return 0;
@@ -243,6 +257,8 @@ void rnnp_recurrent_of_node(const rnnp_node *node, int64_t input, int64_t hidden
     layer->hidden = (size_t)hidden;
     layer->math = math;
     layer->select = select;
+    layer->decays = !rnnp_absent(node, DECAY);
+    layer->splits = !rnnp_absent(node, SPLIT);
 }
 
 /* Batch and steps of a run; of a plan what the model fixes, or else what it expects. */
@@ -305,6 +321,8 @@ static void pack(const rnnp_node *node, const rnnp_meta *inputs, const void *own
         .p = !rnnp_absent(node, P) ? inputs[P].known : NULL,
         .w_scale = !rnnp_absent(node, W_SCALE) ? inputs[W_SCALE].known : NULL,
         .r_scale = !rnnp_absent(node, R_SCALE) ? inputs[R_SCALE].known : NULL,
+        .split = !rnnp_absent(node, SPLIT) ? inputs[SPLIT].known : NULL,
+        .split_bias = !rnnp_absent(node, SPLIT_BIAS) ? inputs[SPLIT_BIAS].known : NULL,
     };
 
     rnnp_recurrent_pack(own, &source, packed, part, parts);
@@ -361,9 +379,14 @@ static rnnp_status check_lengths(const rnnp_context *context, const rnnp_node *n
 static const void *pack_now(const rnnp_exec *e, const rnnp_node *node, const rnnp_tensor *inputs)
 {
     const rnnp_recurrent_source source = {
-        .w = inputs[W].data, .r = inputs[R].data, .b = inputs[B].data, .p = inputs[P].data};
+        .w = inputs[W].data,
+        .r = inputs[R].data,
+        .b = inputs[B].data,
+        .p = inputs[P].data,
+        .split = !rnnp_absent(node, SPLIT) ? inputs[SPLIT].data : NULL,
+        .split_bias = !rnnp_absent(node, SPLIT_BIAS) ? inputs[SPLIT_BIAS].data : NULL,
+    };
 
-    (void)node;
     rnnp_recurrent_pack(e->planned, &source, e->workspace, 0, 1);
     return e->workspace;
 }
@@ -411,6 +434,14 @@ rnnp_status rnnp_recurrent_call_of(const rnnp_context *context, const rnnp_node 
         .h_dir = first ? H : batch * H,
         .h_row = first ? D * H : H,
     };
+    if (!rnnp_absent(node, DECAY)) {
+        const size_t each = (size_t)inputs[DECAY].shape[2];
+
+        call->g = inputs[DECAY].data;
+        call->g_step = first ? each : batch * each;
+        call->g_row = first ? steps * each : each;
+        call->g_unit = each == H; /* with one unit that is the same */
+    }
     return check_lengths(context, node, call->lengths, batch, steps);
 }
 
@@ -469,9 +500,10 @@ static int stacks(const rnnp_node *below, const rnnp_meta *y, const rnnp_node *n
     const recurrent_params *a = below->params, *b = node->params;
     const int64_t steps = y->dim[a->batch_first ? 1 : 0], batch = y->dim[a->batch_first ? 0 : 2];
 
-    return a->layer.direction == b->layer.direction && a->layer.direction != RNNP_DIRECTION_BIDIRECTIONAL &&
-           x->dim[b->batch_first ? 1 : 0] == steps && x->dim[b->batch_first ? 0 : 1] == batch &&
-           x->dim[2] == y->dim[3] && (a->batch_first == b->batch_first || steps == 1 || batch == 1);
+    return rnnp_absent(below, DECAY) && rnnp_absent(node, DECAY) && a->layer.direction == b->layer.direction &&
+           a->layer.direction != RNNP_DIRECTION_BIDIRECTIONAL && x->dim[b->batch_first ? 1 : 0] == steps &&
+           x->dim[b->batch_first ? 0 : 1] == batch && x->dim[2] == y->dim[3] &&
+           (a->batch_first == b->batch_first || steps == 1 || batch == 1);
 }
 
 _Static_assert((int)RNNP_STACK_NODES <= (int)RNNP_STACK_LAYERS, "a stack of nodes must be one of layers");
@@ -513,7 +545,8 @@ static const char *lint(const rnnp_node *node, const char *producer)
     RNNP_DEFINE_OUTPUTS(cell, 3, INPUTS, 0, 1 + (states), .param_bytes = sizeof(recurrent_params), .parse = parse, \
                         .lint = lint, .infer = infer, .run = run, .uses_math = 1, .time = time_axis, .plan = plan, \
                         .plan_bytes = sizeof(rnnp_recurrent),                                                      \
-                        .packed_inputs = 1u << W | 1u << R | 1u << B | 1u << P | 1u << W_SCALE | 1u << R_SCALE,    \
+                        .packed_inputs = 1u << W | 1u << R | 1u << B | 1u << P | 1u << W_SCALE | 1u << R_SCALE |   \
+                                         1u << SPLIT | 1u << SPLIT_BIAS,                                           \
                         .pack = pack, .weights = {{W, W_SCALE}, {R, R_SCALE}}, .channels = channels,               \
                         .workspace_bytes = workspace_bytes, .shape = shape, .batch_axis = batch_axis,              \
                         .stacks = stacks, .run_stack = run_stack, .lengths_input = LENGTHS, .state_input = H0,     \

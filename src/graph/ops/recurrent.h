@@ -12,6 +12,9 @@
 enum { RNNP_IN_X, RNNP_IN_W, RNNP_IN_R, RNNP_IN_B, RNNP_IN_LENGTHS, RNNP_IN_H0, RNNP_IN_C0, RNNP_IN_P };
 /* Beyond ONNX, for weights in 8 bits: a scale for each row of W and R, f32 [dirs][G*hidden]. */
 enum { RNNP_IN_W_SCALE = RNNP_IN_P + 1, RNNP_IN_R_SCALE };
+/* Beyond ONNX, for irregular visits (cells/decay.h), of one direction: the decay g of the state before each step, as x
+ * lies, [steps][batch][hidden or 1]; of an LSTM also D [1][hidden][hidden] and its bias [1][hidden]. */
+enum { RNNP_IN_DECAY = RNNP_IN_R_SCALE + 1, RNNP_IN_SPLIT, RNNP_IN_SPLIT_BIAS };
 enum { RNNP_OUT_Y, RNNP_OUT_H, RNNP_OUT_C };
 
 /* The layer, not prepared, of a node with these sizes. */

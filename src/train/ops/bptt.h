@@ -7,6 +7,7 @@
  *   recurrent_pack.c     weights as the products of both passes want them
  *   recurrent_forward.c  the forward pass, and its parts that are computed again on the way back
  *   recurrent_back.c     the backward pass
+ *   recurrent_decay.c    the decay of a state between steps, both ways
  *
  * Steps are counted in the order in which a direction takes them. They are cut into segments of about 256 rows, and
  * everything but the recurrence itself is one product per segment. Rows of a segment lie behind each other, step by
@@ -18,6 +19,7 @@
 #ifndef RNNP_TRAIN_BPTT_H
 #define RNNP_TRAIN_BPTT_H
 
+#include "../../cells/decay.h"
 #include "../../graph/ops/recurrent.h"
 #include "../gradient.h"
 
@@ -49,6 +51,8 @@ typedef struct rnnp_bptt_work {
     size_t dzt;                          /* [hidden][rows], one gate of dz */
     size_t sums;                         /* [hidden] */
     size_t packed_x, packed_h;           /* the right sides of products */
+    size_t decayed, raw;                 /* the state of a step after its decay, [batch][hidden]; before it, [rows] */
+    size_t m, pre, dpre;                 /* what is split off, and its pre-activation; its gradient, [rows][hidden] */
     size_t dx;                           /* [rows][input] */
     size_t floats;
 } rnnp_bptt_work;
@@ -62,6 +66,7 @@ typedef struct rnnp_bptt {
     rnnp_bptt_part part[2];
     size_t ldz[2];            /* z of the parts; of GRU, reset after, the second is n's input part (zx) */
     const rnnp_variant *gemm; /* all other products */
+    size_t split_back;        /* of the prepared block: D for dc = dpre D */
     size_t prepared_bytes;    /* of one direction, as all below */
     rnnp_bptt_kept kept;
     rnnp_bptt_work work;
@@ -172,6 +177,16 @@ const float *rnnp_bptt_x(const rnnp_bptt_run *run, const rnnp_bptt_segment *s);
 const float *rnnp_bptt_h(const rnnp_bptt_run *run, const rnnp_bptt_segment *s);
 /* n's input part takes the place of its recurrent part in z (GRU, reset after). */
 void rnnp_bptt_zx_to_n(const rnnp_bptt *net, const rnnp_bptt_segment *s);
+
+/* ---- recurrent_decay.c ---- */
+
+static inline int rnnp_bptt_decays_h(const rnnp_bptt *net) { return net->layer.decays && !net->layer.has_c; }
+static inline int rnnp_bptt_decays_c(const rnnp_bptt *net) { return net->layer.decays && net->layer.has_c; }
+/* The state of a step's active rows, [rows][hidden], decayed; to may be from. */
+void rnnp_bptt_decay(const rnnp_bptt_run *run, size_t step, const float *from, float *to);
+/* ds, the gradient by the decayed state of a step's rows, becomes that by the state before the decay, `from`. The
+ * gradient by the decay is added to dg (NULL: not wanted); row: the first in dpre and, of c, raw, which are written. */
+void rnnp_bptt_decay_back(const rnnp_bptt_run *run, size_t step, size_t row, const float *from, float *ds, float *dg);
 
 /* ---- recurrent_back.c ---- */
 

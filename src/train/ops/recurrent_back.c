@@ -13,7 +13,7 @@
 /* Gradients of this direction, NULL where they are not wanted. */
 typedef struct gradients {
     const float *dy;
-    float *dx, *dw, *dr, *dbw, *dbr;
+    float *dx, *dw, *dr, *dbw, *dbr, *dg, *dsplit, *dsplit_bias;
     int begun; /* dw and dr hold the sums of some segments */
 } gradients;
 
@@ -53,7 +53,7 @@ static void gates_back(const rnnp_bptt_run *run, size_t part, const rnnp_gates_b
     run->net.layer.select->op[run->net.part[part].of.of->back_op]->fn.lstm_gates_back_f32(args); /* all have one type */
 }
 
-static void step_back(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, size_t step, const float *dy)
+static void step_back(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, size_t step, const gradients *g)
 {
     const rnnp_bptt *net = &run->net;
     const rnnp_bptt_work *w = &net->work;
@@ -81,7 +81,11 @@ static void step_back(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, size
                               .spec = &run->spec};
 
     if (rows == 0) return;
-    if (dy) add_dy(run, step, rows, dy, dh);
+    if (rnnp_bptt_decays_c(net)) {
+        rnnp_bptt_decay(run, step, c - state, run->work + w->decayed);
+        a.state_prev[0].p = run->work + w->decayed;
+    }
+    if (g->dy) add_dy(run, step, rows, g->dy, dh);
     if (blends) memset(carried, 0, rows * H * sizeof *carried);
     if (net->parts > 1) {
         gates_back(run, 1, &a);
@@ -90,6 +94,8 @@ static void step_back(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, size
     }
     gates_back(run, 0, &a);
     dz_to_dh(run, 0, a.z, rows, carried, dh);
+    if (rnnp_bptt_decays_h(net)) rnnp_bptt_decay_back(run, step, row, run->work + w->raw + row * H, dh, g->dg);
+    if (rnnp_bptt_decays_c(net)) rnnp_bptt_decay_back(run, step, row, c - state, run->work + w->dc, g->dg);
 }
 
 /* ---- Weights and x, a segment at a time ---- */
@@ -167,6 +173,10 @@ static void add_weights(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, co
             add_gate(run, s, px, I, of_gate(g->dw, gate, H * I), of_gate(g->dbw, gate, H), g->begun);
         }
     }
+    if (!net->layer.splits) return;
+    if (g->dsplit) ph = pack(run, s, run->work + w->raw, H, w->packed_h);
+    turn(run, s, run->work + w->dpre, H, 1);
+    add_gate(run, s, ph, H, g->dsplit, g->dsplit_bias, g->begun);
 }
 
 /* dx += dz W; a second direction adds to the first. */
@@ -194,7 +204,7 @@ static void segment_back(const rnnp_bptt_run *run, rnnp_bptt_segment *s, gradien
         rnnp_bptt_again(run, s, x);
     else if (net->parts > 1)
         rnnp_bptt_reset_rows(run, s);
-    for (size_t step = s->end; step-- > s->first;) step_back(run, s, step, g->dy);
+    for (size_t step = s->end; step-- > s->first;) step_back(run, s, step, g);
     add_weights(run, s, x, g);
     if (rnnp_bptt_has_zx(net)) rnnp_bptt_zx_to_n(net, s);
     if (g->dx) add_dx(run, s, g->dx);
@@ -206,6 +216,11 @@ static void segment_back(const rnnp_bptt_run *run, rnnp_bptt_segment *s, gradien
 static float *of_direction(float *gradient, size_t d, size_t elements)
 {
     return gradient ? gradient + d * elements : NULL;
+}
+
+static float *split_bias_of(const rnnp_gradient_call *call)
+{
+    return call->shape.node->n_inputs > RNNP_IN_SPLIT_BIAS ? call->d_inputs[RNNP_IN_SPLIT_BIAS].data : NULL;
 }
 
 static void direction_back(const rnnp_bptt_run *run)
@@ -221,6 +236,9 @@ static void direction_back(const rnnp_bptt_run *run)
         .dw = of_direction(call->d_inputs[RNNP_IN_W].data, d, GH * net->layer.input),
         .dr = of_direction(call->d_inputs[RNNP_IN_R].data, d, GH * H),
         .dbw = of_direction(call->d_inputs[RNNP_IN_B].data, d, 2 * GH),
+        .dg = net->layer.decays ? call->d_inputs[RNNP_IN_DECAY].data : NULL,
+        .dsplit = net->layer.splits ? call->d_inputs[RNNP_IN_SPLIT].data : NULL,
+        .dsplit_bias = split_bias_of(call),
     };
 
     g.dbr = g.dbw ? g.dbw + GH : NULL;
@@ -233,6 +251,7 @@ static void direction_back(const rnnp_bptt_run *run)
         if (s.rows > 0) segment_back(run, &s, &g);
     }
     if (!g.begun && g.dw) memset(g.dw, 0, GH * net->layer.input * sizeof *g.dw);
+    if (!g.begun && g.dsplit) memset(g.dsplit, 0, H * H * sizeof *g.dsplit);
     if (!g.begun && g.dr) memset(g.dr, 0, GH * H * sizeof *g.dr);
     rnnp_bptt_give_state(run, dh, 0, call->d_inputs[RNNP_IN_H0].data);
     if (net->layer.has_c) rnnp_bptt_give_state(run, dc, 0, call->d_inputs[RNNP_IN_C0].data);
@@ -240,13 +259,17 @@ static void direction_back(const rnnp_bptt_run *run)
         memcpy((float *)call->d_inputs[RNNP_IN_P].data + d * peepholes * H, dp, peepholes * H * sizeof *dp);
 }
 
-/* Gradients of biases, which segments add to, and of x past a row's length begin with zeros. */
+/* Gradients of biases and of decays, which segments add to, and of x past a row's length begin with zeros. */
 static void clear(const rnnp_bptt_run *run)
 {
     const rnnp_tensor *dx = &run->call->d_inputs[RNNP_IN_X], *db = &run->call->d_inputs[RNNP_IN_B];
 
     if (run->io.lengths && dx->data) memset(dx->data, 0, rnnp_tensor_elements(dx) * sizeof(float));
     if (db->data) memset(db->data, 0, rnnp_tensor_elements(db) * sizeof(float));
+    if (split_bias_of(run->call)) memset(split_bias_of(run->call), 0, run->net.layer.hidden * sizeof(float));
+    if (!run->net.layer.decays) return;
+    const rnnp_tensor *dg = &run->call->d_inputs[RNNP_IN_DECAY];
+    if (dg->data) memset(dg->data, 0, rnnp_tensor_elements(dg) * sizeof(float));
 }
 
 rnnp_status rnnp_bptt_backward(const rnnp_gradient_call *call)

@@ -22,18 +22,23 @@ const float *rnnp_bptt_h(const rnnp_bptt_run *run, const rnnp_bptt_segment *s)
 {
     const rnnp_bptt *net = &run->net;
     const size_t H = net->layer.hidden;
-    if (s->first > 0 && !run->mask && rnnp_bptt_h_in_place(run) && rnnp_bptt_forwards(run) &&
+    const int decays = rnnp_bptt_decays_h(net);
+    if (s->first > 0 && !run->mask && !decays && rnnp_bptt_h_in_place(run) && rnnp_bptt_forwards(run) &&
         run->y_step == net->batch * H)
         return run->y + (s->first - 1) * run->y_step;
     float *h0 = run->work + net->work.h, *to = run->work + net->work.hs, *masked = run->work + net->work.hs_masked;
+    float *raw = run->work + net->work.raw;
     rnnp_bptt_take_state(run, run->io.h0, 0, h0);
     for (size_t step = s->first; step < s->end; step++) {
         const size_t rows = rnnp_bptt_active(run, step), before = step ? rnnp_bptt_active(run, step - 1) : 0;
         const float *y = step ? run->y + rnnp_bptt_time(run, step - 1) * run->y_step : NULL;
         for (size_t r = 0; r < rows; r++)
-            memcpy(to + r * H, r < before ? y + run->order[r] * run->y_row : h0 + r * H, H * sizeof *to);
+            memcpy((decays ? raw : to) + r * H, r < before ? y + run->order[r] * run->y_row : h0 + r * H,
+                   H * sizeof *to);
+        if (decays) rnnp_bptt_decay(run, step, raw, to);
         if (run->mask && rows > 0) rnnp_bptt_each(run, RNNP_OP_mul_f32, masked, to, run->mask, rows * H);
         to += rows * H;
+        raw += rows * H;
         masked += rows * H;
     }
     return run->work + net->work.hs;
@@ -146,6 +151,7 @@ void rnnp_bptt_again(const rnnp_bptt_run *run, const rnnp_bptt_segment *s, const
     for (size_t step = s->first; step < s->end; step++) {
         float *c = s->c + (step - s->first + 1) * state;
         memcpy(c, c - state, state * sizeof *c);
+        if (rnnp_bptt_decays_c(net)) rnnp_bptt_decay(run, step, c, c);
         gates(run, s, 0, run->at[step] - run->at[s->first], rnnp_bptt_active(run, step),
               (states){.state = c, .y = run->work + net->work.rh});
     }
@@ -188,6 +194,11 @@ static const float *forward_segment(const rnnp_bptt_run *run, const rnnp_bptt_se
         float *c = has_c ? s->c + (step - s->first + 1) * state : NULL;
         float *y = in_place ? run->y + rnnp_bptt_time(run, step) * run->y_step : run->work + net->work.h;
         if (has_c) memcpy(c, c - state, state * sizeof *c);
+        if (rnnp_bptt_decays_c(net)) rnnp_bptt_decay(run, step, c, c);
+        if (rnnp_bptt_decays_h(net)) {
+            rnnp_bptt_decay(run, step, h, run->work + net->work.decayed);
+            h = run->work + net->work.decayed;
+        }
         for (size_t i = 0; i < net->parts; i++) {
             recur(run, s, i, row, rows, masked(run, i ? rh : h, rows));
             gates(run, s, i, row, rows,

@@ -4,6 +4,8 @@
  *
  *     bias | start of n's recurrent chain (GRU, reset after) | W, R of z = x W^T + h R^T | W, R of dx = dz W, dh = dz R
  *
+ * and then, of a layer that splits its state: D | its bias | D of dc = dpre D.
+ *
  * All are right sides of plain products. In the first two the columns, in the others k are in
  * panel order (kernels/panels.h) with panels of RNNP_TRAIN_LANES units, and zeros for units beyond hidden.
  */
@@ -82,6 +84,10 @@ void rnnp_bptt_plan_pack(rnnp_bptt *net)
         part->wx_back = rnnp_take_bytes(total, rnnp_panels_bytes(back, I, of->columns));
         part->wh_back = rnnp_take_bytes(total, rnnp_panels_bytes(back, H, of->columns));
     }
+    if (!net->layer.splits) return;
+    net->layer.split_at = rnnp_take_bytes(total, rnnp_panels_bytes(&net->layer.split->traits.panels, H, H));
+    net->layer.split_bias = rnnp_take_bytes(total, H * sizeof(float));
+    net->split_back = rnnp_take_bytes(total, rnnp_panels_bytes(back, H, H));
 }
 
 /* w [gates * hidden][depth]: for products over depth. */
@@ -135,5 +141,11 @@ void rnnp_bptt_pack(const rnnp_bptt *net, const rnnp_recurrent_source *source, c
             if (part == 0)
                 rnnp_recurrent_pack_bias(&net->layer, &p->of, source->b ? source->b + d * 2 * G * H : NULL, block);
         }
+        if (!net->layer.splits) continue;
+        rnnp_product_pack(net->layer.split, block + net->layer.split_at, source->split, H, H, H, 1, part, parts);
+        rnnp_product_pack(net->gemm, block + net->split_back, source->split, H, H, 1, H, part, parts);
+        if (part > 0) continue;
+        memset(block + net->layer.split_bias, 0, rnnp_align64(H * sizeof(float)));
+        if (source->split_bias) memcpy(block + net->layer.split_bias, source->split_bias, H * sizeof(float));
     }
 }

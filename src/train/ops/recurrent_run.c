@@ -67,6 +67,11 @@ static void plan_work(rnnp_bptt *net)
     w->sums = take(&w->floats, 1, H);
     w->packed_x = take(&w->floats, 1, rnnp_panels_bytes(panels, I, rows) / sizeof(float));
     w->packed_h = take(&w->floats, 1, rnnp_panels_bytes(panels, H, rows) / sizeof(float));
+    w->decayed = take(&w->floats, net->layer.decays ? B : 0, H);
+    w->raw = take(&w->floats, net->layer.decays ? rows : 0, H);
+    w->m = take(&w->floats, net->layer.decays ? B : 0, H);
+    w->pre = take(&w->floats, net->layer.splits ? B : 0, H);
+    w->dpre = take(&w->floats, net->layer.splits ? rows : 0, H);
 }
 
 void rnnp_bptt_plan(const rnnp_gradient_shape *shape, rnnp_bptt *net)
