@@ -9,7 +9,7 @@
 #                          aligned. The assembler writes the other form of each, which is as fast where they are.
 include(CheckCCompilerFlag)
 
-set(rnnp_system_sources src/windows/*.c)
+set(rnnp_system_sources ${PROJECT_SOURCE_DIR}/src/windows/posix.c)
 set(rnnp_system_libraries synchronization ntdll)
 if(rnnp_hardening_flags MATCHES "-fstack-protector|FORTIFY")
     list(APPEND rnnp_system_libraries ssp)

@@ -62,7 +62,8 @@ static void *default_alloc(void *user, size_t bytes, size_t align)
     (void)user;
     if (bytes <= PTRDIFF_MAX) p = rnnp_aligned_alloc(large && align < HUGE_PAGE ? HUGE_PAGE : align, bytes);
 #ifdef MADV_HUGEPAGE
-    if (p && large) (void)madvise(p, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE); /* a wish: refusal changes nothing */
+    if (p && large)
+        (void)madvise(p, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE); /* a wish: refusal changes nothing */
 #endif
     return p;
 }

@@ -188,8 +188,8 @@ static void read_owner(HANDLE file, struct stat *about)
     PACL list;
 
     about->st_uid = SOMEBODY;
-    if (GetSecurityInfo(file, SE_FILE_OBJECT, OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION, &owner, NULL, &list,
-                        NULL, &descriptor) != ERROR_SUCCESS)
+    if (GetSecurityInfo(file, SE_FILE_OBJECT, OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION, &owner, NULL,
+                        &list, NULL, &descriptor) != ERROR_SUCCESS)
         return;
     about->st_uid = (unsigned)who_is(owner);
     about->st_mode |= others_write(list) ? 0002u : 0u;
@@ -287,8 +287,9 @@ int open(const char *path, int flags, ...)
     HANDLE file = open_path(name, accesses[flags & 3], disposition, !(flags & O_NOFOLLOW));
 
     if (file == INVALID_HANDLE_VALUE) return done(FALSE);
-    const int fd =
-        check_opened(file, flags) ? -1 : _open_osfhandle((intptr_t)file, (flags & (O_APPEND | O_NOINHERIT)) | _O_BINARY);
+    const int fd = check_opened(file, flags)
+                       ? -1
+                       : _open_osfhandle((intptr_t)file, (flags & (O_APPEND | O_NOINHERIT)) | _O_BINARY);
     if (fd < 0) CloseHandle(file);
     return fd;
 }
@@ -305,13 +306,17 @@ ssize_t read(int fd, void *to, size_t bytes) { return _read(fd, to, most(bytes))
 
 ssize_t write(int fd, const void *from, size_t bytes) { return _write(fd, from, most(bytes)); }
 
+/* ReadFile moves the position, whatever OVERLAPPED says. */
 ssize_t pread(int fd, void *to, size_t bytes, long long at)
 {
     OVERLAPPED where = {.Offset = (DWORD)at, .OffsetHigh = (DWORD)(at >> 32)};
+    const long long before = _lseeki64(fd, 0, SEEK_CUR);
     DWORD got = 0;
 
-    if (!ReadFile(handle_of(fd), to, most(bytes), &got, &where) && GetLastError() != ERROR_HANDLE_EOF) return done(FALSE);
-    return (ssize_t)got;
+    if (before < 0) return -1;
+    if (!ReadFile(handle_of(fd), to, most(bytes), &got, &where) && GetLastError() != ERROR_HANDLE_EOF)
+        return done(FALSE);
+    return _lseeki64(fd, before, SEEK_SET) < 0 ? -1 : (ssize_t)got;
 }
 
 /* A folder cannot be written to; its changes are durable as rename() makes them. */
@@ -379,23 +384,6 @@ int mkdir(const char *path, unsigned mode)
     return done(CreateDirectoryA(path, NULL));
 }
 
-char *mkdtemp(char *name)
-{
-    char *const end = name + strlen(name) - 6, *const slash = strrchr(name, '/');
-
-    if (slash && slash > name) { /* "/tmp" need not be there */
-        *slash = '\0';
-        (void)mkdir(name, 0);
-        *slash = '/';
-    }
-    for (unsigned i = 0; i < 0x1000000; i++) {
-        snprintf(end, 7, "%06x", (unsigned)(GetTickCount() * 2654435761u + GetCurrentProcessId() + i) & 0xFFFFFF);
-        if (mkdir(name, 0) == 0) return name;
-        if (errno != EEXIST) return NULL;
-    }
-    return NULL;
-}
-
 /* ---- Memory ---- */
 
 static DWORD protection(int access)
@@ -448,21 +436,6 @@ long sysconf(int what)
     if (GetProcessAffinityMask(GetCurrentProcess(), &own, &all) && own) return __builtin_popcountll(own);
     return (long)GetActiveProcessorCount(ALL_PROCESSOR_GROUPS);
 }
-
-int execvp(const char *file, char *const *arguments)
-{
-    const intptr_t status = _spawnvp(_P_WAIT, file, (const char *const *)arguments);
-
-    if (status == -1) return -1;
-    exit((int)status);
-}
-
-int setenv(const char *name, const char *value, int overwrite)
-{
-    return overwrite || !getenv(name) ? _putenv_s(name, value) : 0;
-}
-
-int unsetenv(const char *name) { return _putenv_s(name, ""); }
 
 /* The end of a set that begins behind "[", or NULL; *in tells whether c is in it. */
 static const char *read_set(const char *p, char c, int *in)

@@ -4,7 +4,6 @@
 #ifndef RNNP_WINDOWS_UNISTD_H
 #define RNNP_WINDOWS_UNISTD_H
 
-#include <process.h>
 #include <stdio.h>
 #include <sys/types.h>
 
@@ -18,17 +17,15 @@ enum { _SC_PAGESIZE = 1, _SC_NPROCESSORS_ONLN = 2 };
 #define rename rnnp_posix_rename
 #define geteuid rnnp_posix_geteuid
 #define fchown rnnp_posix_fchown
-#define execvp rnnp_posix_execvp
 #define sysconf rnnp_posix_sysconf
 ssize_t read(int fd, void *to, size_t bytes);
 ssize_t write(int fd, const void *from, size_t bytes);
-ssize_t pread(int fd, void *to, size_t bytes, long long at); /* moves the position, too */
+ssize_t pread(int fd, void *to, size_t bytes, long long at);
 int fsync(int fd);
 int unlink(const char *path);
 int rename(const char *from, const char *to); /* replaces a file that is open, where Windows 10 and NTFS can */
 unsigned geteuid(void);
 int fchown(int fd, unsigned user, unsigned group);
-int execvp(const char *file, char *const *arguments); /* stays and exits with the status of what it starts */
 long sysconf(int what); /* the CPUs are those of the process's mask */
 
 #endif

@@ -4,8 +4,8 @@
  */
 #include_next <setjmp.h>
 
-#ifndef RNNP_WINDOWS_SETJMP_H
-#define RNNP_WINDOWS_SETJMP_H
+#ifndef RNNP_TESTS_SETJMP_H
+#define RNNP_TESTS_SETJMP_H
 
 typedef jmp_buf sigjmp_buf;
 #define sigsetjmp(at, mask) _setjmp(at, NULL)
