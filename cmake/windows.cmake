@@ -5,11 +5,12 @@
 #   rnnp_system_sources    what Windows lacks of POSIX
 #   rnnp_system_libraries  WaitOnAddress, RtlGetLastNtStatus, and what guarded stacks and checked strings call
 #   rnnp_system_vectors    Windows aligns stacks to 16 bytes and gcc cannot align them further there (bug 54412), but
-#                          keeps vectors of 32 and 64 bytes on them with instructions that fault when they are not
-#                          aligned. The assembler writes the other form of each, which is as fast where they are.
+#                          keeps vectors of 32 and 64 bytes on them with moves that fault when they are not aligned
+#                          (Debian's gcc is patched). The assembler writes the other form of each, which is as fast
+#                          where they are aligned. clang aligns the stack itself. tests/cross/vectors.sh looks.
 include(CheckCCompilerFlag)
 
-set(rnnp_system_sources ${PROJECT_SOURCE_DIR}/src/windows/posix.c)
+set(rnnp_system_sources ${PROJECT_SOURCE_DIR}/src/windows/posix.c ${PROJECT_SOURCE_DIR}/src/windows/status.c)
 set(rnnp_system_libraries synchronization ntdll)
 if(rnnp_hardening_flags MATCHES "-fstack-protector|FORTIFY")
     list(APPEND rnnp_system_libraries ssp)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <aclapi.h>
-#include <windows.h>
+#include "system.h"
+
 #include <winternl.h>
 
 #include <errno.h>
@@ -19,7 +19,7 @@
 
 /* ---- Errors ---- */
 
-static int error_of(DWORD code)
+int rnnp_windows_error(DWORD code)
 {
     switch (code) {
     case ERROR_FILE_NOT_FOUND:
@@ -50,9 +50,9 @@ static int error_of(DWORD code)
 }
 
 /* 0, or -1 with errno. */
-static int done(BOOL success)
+int rnnp_windows_done(BOOL success)
 {
-    if (!success) errno = error_of(GetLastError());
+    if (!success) errno = rnnp_windows_error(GetLastError());
     return success ? 0 : -1;
 }
 
@@ -61,8 +61,6 @@ static const FILE_INFO_BY_HANDLE_CLASS disposition_ex = (FILE_INFO_BY_HANDLE_CLA
 static const FILE_INFO_BY_HANDLE_CLASS rename_ex = (FILE_INFO_BY_HANDLE_CLASS)22;
 
 NTSYSAPI NTSTATUS NTAPI RtlGetLastNtStatus(void);
-
-static HANDLE handle_of(int fd) { return (HANDLE)_get_osfhandle(fd); }
 
 /* ---- Names ---- */
 
@@ -82,7 +80,7 @@ static int is_going(int try)
 }
 
 /* Folders, too. */
-static HANDLE open_path(const char *path, DWORD access, DWORD disposition, int follow)
+HANDLE rnnp_windows_open(const char *path, DWORD access, DWORD disposition, int follow)
 {
     const DWORD flags = FILE_FLAG_BACKUP_SEMANTICS | (follow ? 0 : FILE_FLAG_OPEN_REPARSE_POINT);
     HANDLE file;
@@ -97,7 +95,7 @@ char *realpath(const char *path, char *real)
 {
     static const char share[] = "\\\\?\\UNC\\", drive[] = "\\\\?\\";
     char name[PATH_BYTES];
-    HANDLE file = open_path(path, 0, OPEN_EXISTING, 1);
+    HANDLE file = rnnp_windows_open(path, 0, OPEN_EXISTING, 1);
     DWORD length;
 
     if (file != INVALID_HANDLE_VALUE) {
@@ -106,14 +104,14 @@ char *realpath(const char *path, char *real)
     } else {
         const DWORD error = GetLastError();
         /* A link that leads nowhere is there itself. */
-        if (error_of(error) != ENOENT || GetFileAttributesA(path) != INVALID_FILE_ATTRIBUTES) {
-            errno = error_of(error);
+        if (rnnp_windows_error(error) != ENOENT || GetFileAttributesA(path) != INVALID_FILE_ATTRIBUTES) {
+            errno = rnnp_windows_error(error);
             return NULL;
         }
         length = GetFullPathNameA(path, sizeof name, name, NULL);
     }
     if (length == 0 || length >= sizeof name) {
-        errno = length ? ENAMETOOLONG : error_of(GetLastError());
+        errno = length ? ENAMETOOLONG : rnnp_windows_error(GetLastError());
         return NULL;
     }
     if (strncmp(name, share, strlen(share)) == 0)
@@ -124,139 +122,6 @@ char *realpath(const char *path, char *real)
     return real;
 }
 
-/* ---- Status ---- */
-
-typedef union sid {
-    SID sid;
-    BYTE bytes[SECURITY_MAX_SID_SIZE];
-} sid;
-
-enum { ADMINISTRATOR, MYSELF, SOMEBODY };
-
-/* The user of this process; 0 if that is unknown. */
-static int read_own_sid(sid *own)
-{
-    union {
-        TOKEN_USER user;
-        BYTE bytes[sizeof(TOKEN_USER) + SECURITY_MAX_SID_SIZE];
-    } token;
-    DWORD bytes;
-    HANDLE process;
-
-    if (!OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &process)) return 0;
-    const BOOL known = GetTokenInformation(process, TokenUser, &token, sizeof token, &bytes);
-    CloseHandle(process);
-    return known && CopySid(sizeof *own, own, token.user.User.Sid);
-}
-
-static int who_is(PSID who)
-{
-    /* S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464, the owner of the system's files */
-    static const DWORD installer[] = {80, 956008885, 3418522649, 1831038044, 1853292631, 2271478464};
-    sid own;
-
-    if (IsWellKnownSid(who, WinLocalSystemSid) || IsWellKnownSid(who, WinBuiltinAdministratorsSid))
-        return ADMINISTRATOR;
-    if (read_own_sid(&own) && EqualSid(who, &own)) return MYSELF;
-    int same = *GetSidSubAuthorityCount(who) == sizeof installer / sizeof *installer;
-    for (DWORD i = 0; same && i < sizeof installer / sizeof *installer; i++)
-        same = *GetSidSubAuthority(who, i) == installer[i];
-    return same ? ADMINISTRATOR : SOMEBODY;
-}
-
-/* Whether an access list lets somebody else change a file, or put another in its place. None at all lets everybody. */
-static int others_write(PACL list)
-{
-    static const DWORD writing = FILE_WRITE_DATA | FILE_APPEND_DATA | FILE_DELETE_CHILD | DELETE | WRITE_DAC |
-                                 WRITE_OWNER | GENERIC_WRITE | GENERIC_ALL;
-
-    for (DWORD i = 0; list && i < list->AceCount; i++) {
-        ACCESS_ALLOWED_ACE *entry;
-
-        if (!GetAce(list, i, (void **)&entry)) return 1;
-        if (entry->Header.AceType == ACCESS_ALLOWED_ACE_TYPE && !(entry->Header.AceFlags & INHERIT_ONLY_ACE) &&
-            (entry->Mask & writing) && who_is(&entry->SidStart) == SOMEBODY)
-            return 1;
-    }
-    return list == NULL;
-}
-
-static void read_owner(HANDLE file, struct stat *about)
-{
-    PSECURITY_DESCRIPTOR descriptor;
-    PSID owner;
-    PACL list;
-
-    about->st_uid = SOMEBODY;
-    if (GetSecurityInfo(file, SE_FILE_OBJECT, OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION, &owner, NULL,
-                        &list, NULL, &descriptor) != ERROR_SUCCESS)
-        return;
-    about->st_uid = (unsigned)who_is(owner);
-    about->st_mode |= others_write(list) ? 0002u : 0u;
-    LocalFree(descriptor);
-}
-
-static int is_link(HANDLE file)
-{
-    FILE_ATTRIBUTE_TAG_INFO tag;
-
-    return GetFileInformationByHandleEx(file, FileAttributeTagInfo, &tag, sizeof tag) &&
-           (tag.FileAttributes & FILE_ATTRIBUTE_REPARSE_POINT) &&
-           (tag.ReparseTag == IO_REPARSE_TAG_SYMLINK || tag.ReparseTag == IO_REPARSE_TAG_MOUNT_POINT);
-}
-
-static int describe(HANDLE file, struct stat *about)
-{
-    const DWORD type = GetFileType(file);
-    BY_HANDLE_FILE_INFORMATION found;
-
-    memset(about, 0, sizeof *about);
-    if (type != FILE_TYPE_DISK) {
-        about->st_mode = (type == FILE_TYPE_PIPE ? S_IFIFO : S_IFCHR) | 0600;
-        return done(type != FILE_TYPE_UNKNOWN || GetLastError() == NO_ERROR);
-    }
-    if (!GetFileInformationByHandle(file, &found)) return done(FALSE);
-    about->st_dev = found.dwVolumeSerialNumber;
-    about->st_ino = (unsigned long long)found.nFileIndexHigh << 32 | found.nFileIndexLow;
-    about->st_size = (long long)((unsigned long long)found.nFileSizeHigh << 32 | found.nFileSizeLow);
-    if (found.dwFileAttributes & FILE_ATTRIBUTE_REPARSE_POINT && is_link(file))
-        about->st_mode = S_IFLNK | 0755;
-    else
-        about->st_mode = found.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY ? S_IFDIR | 0755 : S_IFREG | 0644;
-    read_owner(file, about);
-    return 0;
-}
-
-static int look_at(const char *path, int follow, struct stat *about)
-{
-    HANDLE file = open_path(path, FILE_READ_ATTRIBUTES | READ_CONTROL, OPEN_EXISTING, follow);
-
-    if (file == INVALID_HANDLE_VALUE) return done(FALSE);
-    const int status = describe(file, about);
-    CloseHandle(file);
-    return status;
-}
-
-int stat(const char *path, struct stat *about) { return look_at(path, 1, about); }
-
-int lstat(const char *path, struct stat *about) { return look_at(path, 0, about); }
-
-int fstat(int fd, struct stat *about) { return describe(handle_of(fd), about); }
-
-unsigned geteuid(void) { return MYSELF; }
-
-int fchmod(int fd, unsigned mode)
-{
-    (void)mode;
-    return handle_of(fd) == INVALID_HANDLE_VALUE ? -1 : 0;
-}
-
-int fchown(int fd, unsigned user, unsigned group)
-{
-    (void)user, (void)group;
-    return handle_of(fd) == INVALID_HANDLE_VALUE ? -1 : 0;
-}
-
 /* ---- Files ---- */
 
 static int check_opened(HANDLE file, int flags)
@@ -264,7 +129,7 @@ static int check_opened(HANDLE file, int flags)
     struct stat about;
 
     if (!(flags & (O_NOFOLLOW | O_DIRECTORY))) return 0;
-    if (describe(file, &about) != 0) return -1;
+    if (rnnp_windows_describe(file, &about) != 0) return -1;
     if ((flags & O_NOFOLLOW) && S_ISLNK(about.st_mode)) {
         errno = ELOOP;
         return -1;
@@ -284,9 +149,9 @@ int open(const char *path, int flags, ...)
                               : create & O_TRUNC                         ? TRUNCATE_EXISTING
                                                                          : OPEN_EXISTING;
     const char *name = strcmp(path, "/dev/null") == 0 ? "NUL" : path;
-    HANDLE file = open_path(name, accesses[flags & 3], disposition, !(flags & O_NOFOLLOW));
+    HANDLE file = rnnp_windows_open(name, accesses[flags & 3], disposition, !(flags & O_NOFOLLOW));
 
-    if (file == INVALID_HANDLE_VALUE) return done(FALSE);
+    if (file == INVALID_HANDLE_VALUE) return rnnp_windows_done(FALSE);
     const int fd = check_opened(file, flags)
                        ? -1
                        : _open_osfhandle((intptr_t)file, (flags & (O_APPEND | O_NOINHERIT)) | _O_BINARY);
@@ -297,7 +162,7 @@ int open(const char *path, int flags, ...)
 int fcntl(int fd, int what)
 {
     (void)what;
-    return handle_of(fd) == INVALID_HANDLE_VALUE ? -1 : 0;
+    return rnnp_windows_handle(fd) == INVALID_HANDLE_VALUE ? -1 : 0;
 }
 
 static unsigned most(size_t bytes) { return bytes < 1 << 30 ? (unsigned)bytes : 1u << 30; }
@@ -314,8 +179,8 @@ ssize_t pread(int fd, void *to, size_t bytes, long long at)
     DWORD got = 0;
 
     if (before < 0) return -1;
-    if (!ReadFile(handle_of(fd), to, most(bytes), &got, &where) && GetLastError() != ERROR_HANDLE_EOF)
-        return done(FALSE);
+    if (!ReadFile(rnnp_windows_handle(fd), to, most(bytes), &got, &where) && GetLastError() != ERROR_HANDLE_EOF)
+        return rnnp_windows_done(FALSE);
     return _lseeki64(fd, before, SEEK_SET) < 0 ? -1 : (ssize_t)got;
 }
 
@@ -324,9 +189,9 @@ int fsync(int fd)
 {
     struct stat about;
 
-    if (FlushFileBuffers(handle_of(fd))) return 0;
+    if (FlushFileBuffers(rnnp_windows_handle(fd))) return 0;
     const DWORD error = GetLastError();
-    errno = fstat(fd, &about) == 0 && S_ISDIR(about.st_mode) ? EINVAL : error_of(error);
+    errno = fstat(fd, &about) == 0 && S_ISDIR(about.st_mode) ? EINVAL : rnnp_windows_error(error);
     return -1;
 }
 
@@ -335,20 +200,20 @@ int flock(int fd, int operation)
     OVERLAPPED where = {.OffsetHigh = 0x7FFFFFFF};
     const DWORD flags = LOCKFILE_EXCLUSIVE_LOCK | (operation & LOCK_NB ? LOCKFILE_FAIL_IMMEDIATELY : 0);
 
-    if (operation & LOCK_UN) return done(UnlockFileEx(handle_of(fd), 0, 1, 0, &where));
-    return done(LockFileEx(handle_of(fd), flags, 0, 1, 0, &where));
+    if (operation & LOCK_UN) return rnnp_windows_done(UnlockFileEx(rnnp_windows_handle(fd), 0, 1, 0, &where));
+    return rnnp_windows_done(LockFileEx(rnnp_windows_handle(fd), flags, 0, 1, 0, &where));
 }
 
 int unlink(const char *path)
 {
     FILE_DISPOSITION_INFO_EX now = {.Flags = FILE_DISPOSITION_FLAG_DELETE | FILE_DISPOSITION_FLAG_POSIX_SEMANTICS};
-    HANDLE file = open_path(path, DELETE, OPEN_EXISTING, 0);
+    HANDLE file = rnnp_windows_open(path, DELETE, OPEN_EXISTING, 0);
 
-    if (file == INVALID_HANDLE_VALUE) return done(FALSE);
+    if (file == INVALID_HANDLE_VALUE) return rnnp_windows_done(FALSE);
     BOOL gone = SetFileInformationByHandle(file, disposition_ex, &now, sizeof now);
     CloseHandle(file);
     if (!gone) gone = DeleteFileA(path);
-    return done(gone);
+    return rnnp_windows_done(gone);
 }
 
 static BOOL rename_at_once(const char *from, const char *to)
@@ -358,7 +223,7 @@ static BOOL rename_at_once(const char *from, const char *to)
         BYTE bytes[sizeof(FILE_RENAME_INFO) + sizeof(WCHAR) * PATH_BYTES];
     } u = {.info = {.Flags = FILE_RENAME_FLAG_REPLACE_IF_EXISTS | FILE_RENAME_FLAG_POSIX_SEMANTICS}};
     const int length = MultiByteToWideChar(CP_ACP, 0, to, -1, u.info.FileName, PATH_BYTES);
-    HANDLE file = open_path(from, DELETE | SYNCHRONIZE, OPEN_EXISTING, 0);
+    HANDLE file = rnnp_windows_open(from, DELETE | SYNCHRONIZE, OPEN_EXISTING, 0);
 
     if (length <= 0 || file == INVALID_HANDLE_VALUE) return FALSE;
     u.info.FileNameLength = (DWORD)((size_t)(length - 1) * sizeof(WCHAR));
@@ -375,13 +240,13 @@ int rename(const char *from, const char *to)
         renamed = MoveFileExA(from, to, MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH);
         if (!renamed && !is_going(try)) break;
     }
-    return done(renamed);
+    return rnnp_windows_done(renamed);
 }
 
 int mkdir(const char *path, unsigned mode)
 {
     (void)mode;
-    return done(CreateDirectoryA(path, NULL));
+    return rnnp_windows_done(CreateDirectoryA(path, NULL));
 }
 
 /* ---- Memory ---- */
@@ -399,27 +264,27 @@ void *mmap(void *at, size_t bytes, int access, int flags, int fd, long long offs
     if (flags & MAP_ANONYMOUS) {
         p = VirtualAlloc(at, bytes, MEM_RESERVE | MEM_COMMIT, protection(access));
     } else {
-        HANDLE map = CreateFileMappingA(handle_of(fd), NULL, PAGE_READONLY, 0, 0, NULL);
+        HANDLE map = CreateFileMappingA(rnnp_windows_handle(fd), NULL, PAGE_READONLY, 0, 0, NULL);
         if (map) p = MapViewOfFile(map, FILE_MAP_READ, 0, 0, bytes);
-        if (!p) (void)done(FALSE);
+        if (!p) (void)rnnp_windows_done(FALSE);
         if (map) CloseHandle(map);
         return p ? p : MAP_FAILED;
     }
-    if (!p) (void)done(FALSE);
+    if (!p) (void)rnnp_windows_done(FALSE);
     return p ? p : MAP_FAILED;
 }
 
 int munmap(void *at, size_t bytes)
 {
     (void)bytes;
-    return done(UnmapViewOfFile(at) || VirtualFree(at, 0, MEM_RELEASE));
+    return rnnp_windows_done(UnmapViewOfFile(at) || VirtualFree(at, 0, MEM_RELEASE));
 }
 
 int mprotect(void *at, size_t bytes, int access)
 {
     DWORD before;
 
-    return done(VirtualProtect(at, bytes, protection(access), &before));
+    return rnnp_windows_done(VirtualProtect(at, bytes, protection(access), &before));
 }
 
 /* ---- Others ---- */

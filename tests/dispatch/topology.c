@@ -9,6 +9,7 @@
 #include <ftw.h>
 #include <sched.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum { PATH_CHARS = 512 };
 
