@@ -38,7 +38,8 @@ static inline void remove_tree(const char *path)
         char below[1024];
 
         if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) continue;
-        snprintf(below, sizeof below, "%s/%s", path, e->d_name);
+        const int length = snprintf(below, sizeof below, "%s/%s", path, e->d_name);
+        assert_true(length > 0 && (size_t)length < sizeof below);
         remove_tree(below);
     }
     closedir(open);

@@ -236,9 +236,13 @@ int rename(const char *from, const char *to)
 {
     BOOL renamed = rename_at_once(from, to);
 
-    for (int try = 0; !renamed; try++) {
+    for (int try = 0; !renamed && try <= TRIES; try++) {
         renamed = MoveFileExA(from, to, MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH);
-        if (!renamed && !is_going(try)) break;
+        /* Refused, perhaps because somebody reads what is there. */
+        if (!renamed && GetLastError() == ERROR_ACCESS_DENIED)
+            Sleep(1), SetLastError(ERROR_ACCESS_DENIED);
+        else if (!renamed && !is_going(try))
+            break;
     }
     return rnnp_windows_done(renamed);
 }
@@ -266,9 +270,9 @@ void *mmap(void *at, size_t bytes, int access, int flags, int fd, long long offs
     } else {
         HANDLE map = CreateFileMappingA(rnnp_windows_handle(fd), NULL, PAGE_READONLY, 0, 0, NULL);
         if (map) p = MapViewOfFile(map, FILE_MAP_READ, 0, 0, bytes);
-        if (!p) (void)rnnp_windows_done(FALSE);
+        const DWORD error = GetLastError();
         if (map) CloseHandle(map);
-        return p ? p : MAP_FAILED;
+        SetLastError(error);
     }
     if (!p) (void)rnnp_windows_done(FALSE);
     return p ? p : MAP_FAILED;
