@@ -21,7 +21,7 @@
 enum { TEXT_BYTES = 4096 };
 
 /* Reads a small text file whole, without its last newline. Returns 1, or 0 with text "" if there is none. */
-static int read_text(char text[TEXT_BYTES], const char *format, ...) __attribute__((format(printf, 2, 3)));
+static int read_text(char text[TEXT_BYTES], const char *format, ...) __attribute__((format(__printf__, 2, 3)));
 
 static int read_text(char text[TEXT_BYTES], const char *format, ...)
 {

@@ -16,7 +16,7 @@
 typedef struct rnnp_context_calls {
     const char *version; /* this and the next stay first in all versions */
     rnnp_status (*fail)(const rnnp_context *context, rnnp_status status, const char *format, ...)
-        __attribute__((format(printf, 3, 4)));
+        __attribute__((format(__printf__, 3, 4)));
     void *(*alloc)(const rnnp_context *context, size_t bytes);
     void (*free)(const rnnp_context *context, void *p, size_t bytes);
     rnnp_status (*struct_read)(const rnnp_context *context, const char *type, const void *given, void *own,
@@ -41,7 +41,7 @@ struct rnnp_context {
 /* Records the sentence as the calling thread's last and returns status, so that callers can write
  *     return rnnp_fail(ctx, RNNP_ERR_SHAPE, "hidden=%zu but R has %zu columns", hidden, columns); */
 rnnp_status rnnp_fail(const rnnp_context *context, rnnp_status status, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+    __attribute__((format(__printf__, 3, 4)));
 
 enum { RNNP_BLOCK_ALIGN = 64 }; /* of all memory that a context allocates */
 

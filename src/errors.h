@@ -33,7 +33,7 @@ void rnnp_errors_end(rnnp_errors *errors);
 
 /* Keeps a sentence as the calling thread's last one. When every slot belongs to another thread, it takes that of the
  * thread that failed the longest ago. The arguments may point to an earlier sentence. Control characters become "?". */
-void rnnp_errors_put(rnnp_errors *errors, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
+void rnnp_errors_put(rnnp_errors *errors, const char *format, va_list args) __attribute__((format(__printf__, 2, 0)));
 
 /* The calling thread's last sentence; "" when it has none or lost it. */
 const char *rnnp_errors_get(rnnp_errors *errors);

@@ -3,6 +3,7 @@
  * A context is created from what its host is and what its options allow, and tells about both.
  */
 #define _DEFAULT_SOURCE /* posix_memalign, madvise */
+#include "aligned.h"
 #include "context.h"
 #include "structs.h"
 
@@ -56,13 +57,13 @@ enum { HUGE_PAGE = 2 * 1024 * 1024, HUGE_FROM = 2 * HUGE_PAGE };
 static void *default_alloc(void *user, size_t bytes, size_t align)
 {
     const int large = bytes >= HUGE_FROM;
-    void *p;
+    void *p = NULL;
 
     (void)user;
-    if (bytes > PTRDIFF_MAX || posix_memalign(&p, large && align < HUGE_PAGE ? HUGE_PAGE : align, bytes) != 0)
-        return NULL;
+    if (bytes <= PTRDIFF_MAX) p = rnnp_aligned_alloc(large && align < HUGE_PAGE ? HUGE_PAGE : align, bytes);
 #ifdef MADV_HUGEPAGE
-    if (large) (void)madvise(p, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE); /* a wish: refusal changes nothing */
+    if (p && large)
+        (void)madvise(p, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE); /* a wish: refusal changes nothing */
 #endif
     return p;
 }
@@ -71,14 +72,14 @@ static void default_free(void *user, void *p, size_t bytes)
 {
     (void)user;
     (void)bytes;
-    free(p);
+    rnnp_aligned_free(p);
 }
 
 /* ---- Creation ---- */
 
 /* Without a context the sentence goes to the log callback. */
 static rnnp_status refuse(const rnnp_context_options *options, rnnp_status status, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+    __attribute__((format(__printf__, 3, 4)));
 
 static rnnp_status refuse(const rnnp_context_options *options, rnnp_status status, const char *format, ...)
 {

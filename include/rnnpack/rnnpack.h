@@ -45,7 +45,9 @@ extern "C" {
 #define RNNP_VERSION_MINOR 2
 #define RNNP_VERSION_PATCH 0
 
-#if defined(__GNUC__) && !defined(RNNP_STATIC)
+#if defined(_WIN32) && defined(RNNP_BUILDING)
+#define RNNP_API __attribute__((dllexport))
+#elif defined(__GNUC__) && !defined(_WIN32) && !defined(RNNP_STATIC)
 #define RNNP_API __attribute__((visibility("default")))
 #else
 #define RNNP_API

@@ -64,7 +64,7 @@ AI nf n_sqrt(nf a) { return sqrtf(a); }
 
 /* a*b + c, rounded once. */
 #if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
-AI nf n_fma(nf a, nf b, nf c) { return __builtin_fmaf(a, b, c); }
+AI nf n_fma(nf a, nf b, nf c) { return fmaf(a, b, c); }
 #else
 /* Without the instruction: the product is exact in double (24 + 24 bits); the sum is rounded to odd there
  * (Boldo and Melquiond, 2008), after which rounding to float is as good as rounding once. err is the exact

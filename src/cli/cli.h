@@ -98,7 +98,7 @@ const cli_option *cli_find_option(const cli_command *command, const char *name, 
 enum { CLI_RUNNING = 64 };
 extern char cli_running[CLI_RUNNING];
 /* Prints "rnnpack COMMAND: ...; see rnnpack COMMAND --help" on stderr and returns CLI_USAGE. */
-int cli_misuse(const char *format, ...) __attribute__((format(printf, 1, 2)));
+int cli_misuse(const char *format, ...) __attribute__((format(__printf__, 1, 2)));
 
 int cli_info(const cli_call *call);
 int cli_inspect(const cli_call *call);
@@ -133,7 +133,7 @@ const char *cli_shape(size_t rank, const int64_t *shape, const char *const *symb
 const char *cli_bytes(double bytes);
 
 /* Prints "rnnpack: ..." on stderr, plainly, and returns CLI_FAILED. */
-int cli_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+int cli_fail(const char *format, ...) __attribute__((format(__printf__, 1, 2)));
 /* CLI_OK, or CLI_FAILED with the context's sentence for `status`. */
 int cli_status(const rnnp_context *context, rnnp_status status);
 

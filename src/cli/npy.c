@@ -19,7 +19,7 @@ enum { N_TYPES = sizeof types / sizeof types[0] };
 
 static const unsigned char magic[6] = {0x93, 'N', 'U', 'M', 'P', 'Y'};
 
-__attribute__((format(printf, 2, 3))) static int refuse(char *message, const char *format, ...)
+__attribute__((format(__printf__, 2, 3))) static int refuse(char *message, const char *format, ...)
 {
     va_list list;
     va_start(list, format);

@@ -151,7 +151,7 @@ rnnp_status rnnp_infer_broadcast(rnnp_infer *in, const rnnp_meta *a, const rnnp_
 rnnp_status rnnp_infer_same(rnnp_infer *in, const char *what, int64_t a, int64_t b, int64_t *dim);
 /* rnnp_fail with "<op> <node name>: " in front. */
 rnnp_status rnnp_node_fail(const rnnp_context *context, const rnnp_node *node, rnnp_status status, const char *format,
-                           ...) __attribute__((format(printf, 4, 5)));
+                           ...) __attribute__((format(__printf__, 4, 5)));
 
 /* The input whose elements this output shares, of a node that is a view for these shapes; else SIZE_MAX. */
 size_t rnnp_view_source(const rnnp_node *node, const rnnp_meta *inputs, const rnnp_meta *outputs, size_t output);

@@ -7,13 +7,10 @@
 #define _GNU_SOURCE
 #include "event.h"
 
-#include <time.h>
-
 #if RNNP_USE_FUTEX
-#include <limits.h>
-#include <linux/futex.h>
-#include <sys/syscall.h>
-#include <unistd.h>
+#include "futex.h"
+#else
+#include <time.h>
 #endif
 
 void rnnp_event_lock_init(rnnp_event_lock *lock)
@@ -50,7 +47,7 @@ void rnnp_event_signal(rnnp_event_lock *lock, rnnp_event *event)
     if (!rnnp_event_has_sleepers(event)) return;
 #if RNNP_USE_FUTEX
     (void)lock;
-    syscall(SYS_futex, &event->count, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+    rnnp_futex_wake(&event->count);
 #else
     pthread_mutex_lock(&lock->mutex);
     pthread_cond_broadcast(&lock->changed);
@@ -62,12 +59,9 @@ void rnnp_event_sleep(rnnp_event_lock *lock, rnnp_event *event, unsigned seen, l
 {
     atomic_fetch_add(&event->sleepers, 1);
 #if RNNP_USE_FUTEX
-    const struct timespec time = {limit / 1000000000, limit % 1000000000};
-
     (void)lock;
-    if (limit) syscall(SYS_futex, &event->count, FUTEX_WAIT_PRIVATE, seen, &time, NULL, 0);
-    while (!limit && atomic_load(&event->count) == seen)
-        syscall(SYS_futex, &event->count, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0);
+    if (limit) rnnp_futex_wait(&event->count, seen, limit);
+    while (!limit && atomic_load(&event->count) == seen) rnnp_futex_wait(&event->count, seen, 0);
 #else
     pthread_mutex_lock(&lock->mutex);
     if (limit && atomic_load(&event->count) == seen) {

@@ -7,14 +7,14 @@
 
 #include "threads.h"
 
-#if defined(__linux__) && !defined(RNNP_NO_FUTEX)
+#if (defined(__linux__) || defined(_WIN32)) && !defined(RNNP_NO_FUTEX)
 #define RNNP_USE_FUTEX 1
 #else
 #define RNNP_USE_FUTEX 0
 #include <pthread.h>
 #endif
 
-/* What the events of a team share; nothing on Linux. */
+/* What the events of a team share; nothing on Linux and Windows. */
 typedef struct rnnp_event_lock {
 #if RNNP_USE_FUTEX
     char unused;

@@ -299,18 +299,18 @@ static int asked_for_huge_pages(const void *at)
     return asked;
 }
 
-enum { HUGE = 2 * 1024 * 1024 };
+enum { HUGE_PAGE = 2 * 1024 * 1024 };
 
 /* Whether the system tells of a request that was certainly made. */
 static int huge_pages_are_told(void)
 {
     int told = 0;
 #ifdef MADV_HUGEPAGE
-    void *p = mmap(NULL, 2 * HUGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *p = mmap(NULL, 2 * HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
     if (p == MAP_FAILED) return 0;
-    told = madvise(p, 2 * HUGE, MADV_HUGEPAGE) == 0 && asked_for_huge_pages(p) == 1;
-    munmap(p, 2 * HUGE);
+    told = madvise(p, 2 * HUGE_PAGE, MADV_HUGEPAGE) == 0 && asked_for_huge_pages(p) == 1;
+    munmap(p, 2 * HUGE_PAGE);
 #endif
     if (!told) printf("skipped: whether huge pages are asked for: /proc/self/smaps does not tell (qemu, old kernel)\n");
     return told;
@@ -319,7 +319,8 @@ static int huge_pages_are_told(void)
 /* Large blocks of the default allocator begin on a huge page, and are as large as was asked for. */
 TEST(large_blocks)
 {
-    static const size_t bytes[] = {2 * HUGE, 2 * HUGE + 1, 3 * HUGE - 1, 3 * HUGE, 5 * HUGE + 12345, 33 * HUGE};
+    static const size_t bytes[] = {2 * HUGE_PAGE, 2 * HUGE_PAGE + 1,     3 * HUGE_PAGE - 1,
+                                   3 * HUGE_PAGE, 5 * HUGE_PAGE + 12345, 33 * HUGE_PAGE};
     const int told = huge_pages_are_told();
     OWNED(context) context = create(NULL);
 
@@ -329,7 +330,7 @@ TEST(large_blocks)
         for (size_t i = 0; i < 6; i++) {
             p[i] = rnnp_alloc(context, bytes[i]);
             assert_non_null(p[i]);
-            assert_int_equal((uintptr_t)p[i] % HUGE, 0);
+            assert_int_equal((uintptr_t)p[i] % HUGE_PAGE, 0);
             memset(p[i], (int)(i + 1), bytes[i]);
             if (told) assert_int_equal(asked_for_huge_pages(p[i]), 1);
         }
@@ -339,10 +340,10 @@ TEST(large_blocks)
             rnnp_free(context, p[i], bytes[i]);
         }
     }
-    unsigned char *small = rnnp_calloc(context, 2 * HUGE - 1);
+    unsigned char *small = rnnp_calloc(context, 2 * HUGE_PAGE - 1);
     assert_non_null(small);
     assert_int_equal((uintptr_t)small % 64, 0);
-    rnnp_free(context, small, 2 * HUGE - 1);
+    rnnp_free(context, small, 2 * HUGE_PAGE - 1);
 }
 
 static void run_serially(void *user, size_t n, void (*task)(void *arg, size_t i), void *arg)

@@ -8,9 +8,11 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#ifndef _WIN32
+#include <sys/wait.h>
+#endif
 
 RNNP_TEST_DROPS(team)
 
@@ -212,6 +214,7 @@ TEST(measurements_need_every_thread)
     }
 }
 
+#ifndef _WIN32
 /* A child has no workers. It does its work alone, and may destroy the team. */
 TEST(a_child_works_alone)
 {
@@ -286,6 +289,7 @@ TEST(faults_reach_the_host)
     assert_true(sigismember(&f.blocked, SIGINT));
     assert_true(sigismember(&f.blocked, SIGALRM));
 }
+#endif
 
 TEST(no_team_and_no_phases)
 {

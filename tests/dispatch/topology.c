@@ -4,9 +4,8 @@
  */
 #define _GNU_SOURCE
 #include "dispatch/dispatch.h"
-#include "tests/test.h"
+#include "tests/scratch.h"
 
-#include <ftw.h>
 #include <sched.h>
 #include <sys/stat.h>
 
@@ -14,17 +13,9 @@ enum { PATH_CHARS = 512 };
 
 static char root[] = "/tmp/rnnpack-topology-XXXXXX";
 
-static int remove_entry(const char *path, const struct stat *info, int flag, struct FTW *place)
-{
-    (void)info;
-    (void)flag;
-    (void)place;
-    return remove(path);
-}
-
 static void clear(void)
 {
-    nftw(root, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+    remove_tree(root);
     assert_int_equal(mkdir(root, 0700), 0);
 }
 
@@ -39,7 +30,7 @@ static void put(const char *path, const char *text)
         mkdir(full, 0700);
         *slash = '/';
     }
-    FILE *file = fopen(full, "w");
+    FILE *file = fopen(full, "wb");
     assert_non_null(file);
     fputs(text, file);
     fclose(file);
@@ -185,4 +176,4 @@ int tests_begin(char **arguments)
     return !mkdtemp(root);
 }
 
-void tests_end(void) { nftw(root, remove_entry, 8, FTW_DEPTH | FTW_PHYS); }
+void tests_end(void) { remove_tree(root); }

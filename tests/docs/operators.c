@@ -13,7 +13,7 @@ static FILE *page; /* NULL: print */
 static size_t line;
 static int differs;
 
-__attribute__((format(printf, 1, 2))) static void put(const char *format, ...)
+__attribute__((format(__printf__, 1, 2))) static void put(const char *format, ...)
 {
     char text[512], have[512] = "";
     va_list args;

@@ -326,8 +326,8 @@ static inline void graph_statement(graph *g)
 }
 
 /* A model of the text, in which numbers stand as printf() writes them; not closed. */
-__attribute__((format(printf, 2, 0))) static inline rnnp_model *open_graph_args(rnnp_context *context,
-                                                                                const char *format, va_list args)
+__attribute__((format(__printf__, 2, 0))) static inline rnnp_model *open_graph_args(rnnp_context *context,
+                                                                                    const char *format, va_list args)
 {
     char text[4096];
     graph g = {.model = make_model(context), .at = text};
@@ -337,8 +337,8 @@ __attribute__((format(printf, 2, 0))) static inline rnnp_model *open_graph_args(
     return g.model;
 }
 
-__attribute__((format(printf, 2, 3))) static inline rnnp_model *open_graph(rnnp_context *context, const char *format,
-                                                                           ...)
+__attribute__((format(__printf__, 2, 3))) static inline rnnp_model *open_graph(rnnp_context *context,
+                                                                               const char *format, ...)
 {
     va_list args;
 
@@ -349,8 +349,8 @@ __attribute__((format(printf, 2, 3))) static inline rnnp_model *open_graph(rnnp_
 }
 
 /* The same, closed. */
-__attribute__((format(printf, 2, 3))) static inline rnnp_model *make_graph(rnnp_context *context, const char *format,
-                                                                           ...)
+__attribute__((format(__printf__, 2, 3))) static inline rnnp_model *make_graph(rnnp_context *context,
+                                                                               const char *format, ...)
 {
     va_list args;
 

@@ -8,7 +8,7 @@
 #include <string.h>
 
 static case_status give_up(onnx_case *c, case_status status, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+    __attribute__((format(__printf__, 3, 4)));
 
 static case_status give_up(onnx_case *c, case_status status, const char *format, ...)
 {

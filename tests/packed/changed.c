@@ -40,6 +40,7 @@ TEST(test_integers_are_copied)
     const int fd = mkstemp(path);
 
     assert_true(fd >= 0);
+    close(fd);
     OK(rnnp_packed_write_file(model, NULL, path));
     rnnp_model_destroy(model);
     OK(rnnp_packed_open_file(context, path, NULL, &model));
@@ -66,5 +67,4 @@ TEST(test_integers_are_copied)
     rnnp_model_destroy(model);
     rnnp_context_destroy(context);
     remove(path);
-    close(fd);
 }

@@ -10,7 +10,7 @@
 #include <stdio.h>
 
 /* Fails with "path:line: ...", or "path: ..." when the line is 0. */
-int text_fail(const char *path, size_t line, const char *format, ...) __attribute__((format(printf, 3, 4)));
+int text_fail(const char *path, size_t line, const char *format, ...) __attribute__((format(__printf__, 3, 4)));
 /* Cuts blanks and tabs off both ends, in place. */
 char *text_trim(char *text);
 
