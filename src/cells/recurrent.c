@@ -13,8 +13,8 @@ enum { PHASE_NS = 100 * 1000 };
 
 /* Waking workers that sleep takes 30 to 40 us, and their caches are cold: a second thread gains from calls of some 250
  * us on (after a pause of 1 ms, LSTM of 64 and batch 4 takes 104 us alone and 138 with two, of 128 355 and 294); if
- * they are awake, or the calls come in a row so that they will be, from 20 us on, some 80 barriers. */
-static const double WORTH_WAKINGS = 7, WORTH_BARRIERS = 80;
+ * they are awake, or the calls come in a row so that they will be, from 20 us on, some 100 barriers. */
+static const double WORTH_WAKINGS = 7, WORTH_BARRIERS = 100;
 
 static size_t directions(const rnnp_recurrent *layer) { return rnnp_directions(layer->direction); }
 

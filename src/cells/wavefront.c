@@ -10,8 +10,8 @@
 
 /* A task takes a sixteenth of the steps, as filling and draining leave all threads but one idle for about half a task.
  * It has not fewer rows than a product's tile, or weights pass for a tile that is not full (at batch 1, three rows cost
- * 10 to 20 % of the whole, six 2 to 7 %), and takes no less than eight barriers, as handing over takes about one. */
-enum { CHUNKS = 16, TILE_ROWS = 6, TASK_BARRIERS = 8, LOST_NS = 100 * 1000 };
+ * 10 to 20 % of the whole, six 2 to 7 %), and takes no less than ten barriers, as handing over takes about one. */
+enum { CHUNKS = 16, TILE_ROWS = 6, TASK_BARRIERS = 10, LOST_NS = 100 * 1000 };
 
 typedef struct shared_wave {
     rnnp_wave tasks;
