@@ -14,7 +14,8 @@
 /* What meeting between two steps costs two threads, in barriers, and what each more adds: every thread reads a line of
  * every other, and writes one that all others read. The barrier is a third of that. The rest is waiting until what the
  * others have written arrives: on Emerald Rapids, steps of 1 to 4 us and one row, shared by two, took half of that and
- * 0.4 to 0.55 us, with a barrier of 0.2; elsewhere 0.6 to 0.8. A large state takes longer: 8 KiB 1.4 us, 32 KiB 5 us. */
+ * 0.4 to 0.55 us, with a barrier of 0.2; elsewhere 0.6 to 0.8. A large state takes longer: 8 KiB 1.4 us, 32 KiB
+ * 5 us. */
 static const double MEETING_BARRIERS = 3, EACH_BARRIERS = 0.2, EXCHANGE_BYTES_PER_BARRIER = 1200;
 
 /* Share of the FMA rate that tiles and gates reach together, beside what a grid counts. Products of whole numbers count
