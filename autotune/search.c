@@ -150,7 +150,7 @@ static double sample_seconds(double call_ns, size_t threads)
 {
     const double ns = call_ns > SAMPLE_NS ? call_ns : SAMPLE_NS;
 
-    return 1e-9 * ns * WARM_UP + SAMPLE_SECONDS + (threads > 1 ? SLEEP_SECONDS : 0);
+    return 1e-9 * ns * WARM_UP + SAMPLE_SECONDS + (threads > 1 ? SLEEP_SECONDS + RNNP_WARM_UP_SECONDS : 0);
 }
 
 /* How many candidates can be timed in as many rounds as count, in the time that is left; at least the default and

@@ -1,122 +1,58 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Which choices there are for a layer and a shape, and what a cost model says of them. The model only orders
- * candidates, so it may be rough: it knows FMA ports, where the weights are read from, how well tiles fill, and
- * barriers.
+ * Which choices there are for a layer and a shape, and what the library's own estimates (src/cells/estimate.h) say of
+ * them. These only order candidates.
  */
 #include "space.h"
 
-#include "../kernels/probe.h"
+#include "../src/cells/estimate.h"
 #include "../src/context.h"
 
 #include <string.h>
 
-/* ---- The cost model ---- */
+/* ---- The cost model: the library's own estimates ---- */
 
-static size_t lanes_of(rnnp_isa isa) { return rnnp_probes[isa] ? rnnp_probes[isa]->lanes : 1; }
-
-/* Share of the FMA rate that a product of so many rows can reach: its smallest tile needs eight chains of FMAs. */
-static double fill(size_t mr, size_t columns, rnnp_isa isa, size_t rows)
-{
-    const size_t tiles = (rows + mr - 1) / mr, least = tiles ? rows / tiles : 0, vectors = columns / lanes_of(isa);
-    const double chains = (double)(least * (vectors ? vectors : 1)), enough = 8;
-
-    return rows <= 3 || chains >= enough ? 1 : chains / enough;
-}
-
-/* One pass of `rows` rows over weights that are read from one home. */
-static double pass_ns(const rnnp_machine *m, const rnnp_panels *panels, double weights, size_t rows, double share,
-                      rnnp_home home)
-{
-    const double work = 2 * weights * (double)rows / (m->flops_per_ns * share);
-    const double read = weights * (double)rnnp_format_bytes(panels->format) / m->bytes_per_ns[home];
-
-    return work > read ? work : read;
-}
-
-static double part_pass_ns(const rnnp_machine *m, const rnnp_recurrent_part *p, size_t rows, size_t depth,
-                           rnnp_home home)
-{
-    const rnnp_panels *panels = &p->step->traits.panels;
-
-    return pass_ns(m, panels, (double)p->columns * (double)depth, rows,
-                   fill(p->step->traits.mr, rnnp_panels_slice(panels), p->step->isa, rows), home);
-}
-
-static double layer_ns(const rnnp_machine *m, rnnp_recurrent layer, size_t batch, size_t steps, size_t threads)
-{
-    const double pre_activation_ns = 0.5, directions = layer.direction == RNNP_DIRECTION_BIDIRECTIONAL ? 2 : 1;
-    rnnp_recurrent_memory w;
-    double ns = 0, barriers = 0;
-
-    rnnp_recurrent_prepare(&layer);
-    rnnp_recurrent_plan_memory(&layer, steps, batch, threads, &w);
-    for (size_t i = 0; i < layer.parts; i++) {
-        const rnnp_recurrent_part *p = &layer.part[i];
-        const rnnp_home home =
-            rnnp_home_of(layer.select, p->columns * (layer.input + layer.hidden) * rnnp_format_bytes(layer.format));
-
-        ns += (double)steps * part_pass_ns(m, p, batch, layer.hidden, home);
-        if (w.chunk) /* the input's share, written and read once more, from L2 */
-            ns += (double)steps / (double)w.chunk * part_pass_ns(m, p, w.chunk * batch, layer.input, home) +
-                  (double)(steps * batch * p->columns) * 2 * sizeof(float) / m->bytes_per_ns[RNNP_HOME_L2];
-        else
-            ns += (double)steps * part_pass_ns(m, p, batch, layer.input, home);
-        ns += (double)(steps * batch * p->columns) * pre_activation_ns / (double)lanes_of(p->step->isa);
-        barriers += (double)steps;
-    }
-    if (layer.choice.threads && layer.choice.threads < threads) threads = layer.choice.threads;
-    return directions * (ns / (double)threads + (threads > 1 ? barriers * m->barrier_ns : 0));
-}
-
-/* One layer after the other; or all at once, which fills and drains by half a task for each thread but one, or in
- * lockstep, by a task for each layer but one. */
-static double stack_ns(const rnnp_machine *m, const rnnp_subject *u, const rnnp_stack_choice *choice)
+static double layer_ns(rnnp_recurrent layer, const rnnp_subject *u)
 {
     const rnnp_shape *s = &u->shape;
-    const size_t width = u->threads < u->layers ? u->threads : u->layers;
-    const size_t task = choice->task ? choice->task : s->steps / 16 + 1;
-    const size_t threads = choice->schedule == RNNP_SCHEDULE_WAVEFRONT ? 1
-                           : choice->schedule == RNNP_SCHEDULE_GROUPS  ? u->threads / u->layers
-                                                                       : u->threads;
-    double all = 0, largest = 0;
 
-    for (size_t l = 0; l < u->layers; l++) {
-        const double ns = layer_ns(m, u->layer[l], s->batch, s->steps, threads);
-
-        all += ns;
-        largest = ns > largest ? ns : largest;
-    }
-    if (choice->schedule == RNNP_SCHEDULE_GROUPS)
-        return largest + (double)((u->layers - 1) * task) * largest / (double)s->steps;
-    if (choice->schedule != RNNP_SCHEDULE_WAVEFRONT) return all;
-    const double fair = all / (double)width;
-    return (fair > largest ? fair : largest) + (double)((width - 1) * task) / 2 * largest / (double)s->steps;
+    rnnp_recurrent_prepare(&layer);
+    const rnnp_estimate estimate = rnnp_estimate_of(&layer, s->steps, s->batch);
+    return (double)s->steps * rnnp_estimate_sharing(&estimate, 0, u->threads).ns;
 }
 
-static double dense_ns(const rnnp_machine *m, const rnnp_subject *u, const rnnp_product *p)
+static double stack_ns(const rnnp_subject *u, const rnnp_stack_choice *choice)
 {
-    const size_t n = u->shape.hidden, k = u->shape.input, rows = u->shape.batch;
-    const rnnp_variant *v = p->kernel ? p->kernel : rnnp_product_kernel(u->select, (rnnp_format)u->shape.weights, n, k);
-    const size_t threads = p->threads && p->threads < u->threads ? p->threads : u->threads;
-    const rnnp_panels *panels = &v->traits.panels;
-    const rnnp_home home = rnnp_home_of(u->select, n * k * rnnp_format_bytes(panels->format));
+    rnnp_recurrent layer[RNNP_STACK_LAYERS];
+    rnnp_stacked stack[RNNP_STACK_LAYERS];
 
-    return pass_ns(m, panels, (double)n * (double)k, rows, fill(v->traits.mr, panels->lanes, v->isa, rows), home) /
-           (double)threads;
+    for (size_t l = 0; l < u->layers; l++) {
+        layer[l] = u->layer[l];
+        rnnp_recurrent_prepare(&layer[l]);
+        stack[l] = (rnnp_stacked){&layer[l], {.steps = u->shape.steps, .batch = u->shape.batch}};
+    }
+    return rnnp_stack_ns(stack, u->layers, u->threads, choice);
+}
+
+static double dense_ns(const rnnp_subject *u, const rnnp_product *p)
+{
+    const rnnp_shape *s = &u->shape;
+    const rnnp_variant *usual = rnnp_product_kernel(u->select, (rnnp_format)s->weights, s->hidden, s->input);
+    const size_t threads = p->threads && p->threads < u->threads ? p->threads : u->threads;
+
+    return rnnp_product_ns(u->select, p->kernel ? p->kernel : usual, s->batch, s->hidden, s->input, threads);
 }
 
 static double cost_of(const rnnp_subject *u, const char *words)
 {
-    const rnnp_machine *m = &u->select->machine;
     rnnp_recurrent layer = u->layer[0];
     rnnp_choice choice;
 
     rnnp_choice_read(u->shape.kind, words, &choice);
-    if (u->layers == 0) return dense_ns(m, u, &choice.product);
-    if (u->layers > 1) return stack_ns(m, u, &choice.stack);
+    if (u->layers == 0) return dense_ns(u, &choice.product);
+    if (u->layers > 1) return stack_ns(u, &choice.stack);
     layer.choice = choice.layer;
-    return layer_ns(m, layer, u->shape.batch, u->shape.steps, u->threads);
+    return layer_ns(layer, u);
 }
 
 double rnnp_cost_ns(const rnnp_subject *subject) { return cost_of(subject, ""); }

@@ -349,7 +349,8 @@ int rnnp_stand_verify(rnnp_stand *s, const rnnp_prepared *p, double *ns)
     return 1;
 }
 
-/* Between the calls of a program that does something else workers fall asleep, so a sample begins with them asleep. */
+/* Calls in a row, as a sample times them, find workers awake. So a sample begins neither with workers that happen to be
+ * awake from the one before nor with some that are waking: they sleep, and are called until they work. */
 static void let_workers_sleep(const rnnp_stand *s)
 {
     const double start = rnnp_clock(), most = 1e-3;
@@ -358,14 +359,21 @@ static void let_workers_sleep(const rnnp_stand *s)
         ;
 }
 
+static void warm_up(rnnp_stand *s, const rnnp_prepared *p)
+{
+    const size_t steps = s->subject.shape.steps, some = steps / 8 + 2;
+    const double start = rnnp_clock();
+
+    run(s, p, some < steps ? some : steps);
+    while (s->subject.threads > 1 && rnnp_clock() - start < RNNP_WARM_UP_SECONDS) run(s, p, steps);
+}
+
 double rnnp_stand_time(rnnp_stand *s, const rnnp_prepared *p, size_t calls)
 {
-    const size_t steps = s->subject.shape.steps, warm = steps / 8 + 2;
-
     let_workers_sleep(s);
-    run(s, p, warm < steps ? warm : steps);
+    warm_up(s, p);
     const double start = rnnp_clock();
-    for (size_t i = 0; i < calls; i++) run(s, p, steps);
+    for (size_t i = 0; i < calls; i++) run(s, p, s->subject.shape.steps);
     return (rnnp_clock() - start) * 1e9 / (double)calls;
 }
 

@@ -22,8 +22,11 @@ const rnnp_prepared *rnnp_stand_prepare(rnnp_stand *stand, const char *words);
  * 1 is returned when those of a later one are the same bits. */
 int rnnp_stand_verify(rnnp_stand *stand, const rnnp_prepared *prepared, double *ns);
 
-/* Nanoseconds of a call, over `calls` calls after a short one that is not timed and brings the weights into the
- * caches. */
+/* Seconds of calls by which a team wakes and works as in a long row of them. */
+#define RNNP_WARM_UP_SECONDS 2e-4
+
+/* Nanoseconds of a call, over `calls` calls in a row. Before them, calls that are not timed bring the weights into the
+ * caches and workers to work. */
 double rnnp_stand_time(rnnp_stand *stand, const rnnp_prepared *prepared, size_t calls);
 
 /* Nanoseconds of an empty loop of fixed length on all threads: longer, up to twice, when a core's sibling thread is

@@ -207,10 +207,7 @@ typedef struct outcome {
 /* The state of a step: all that a thread reads of it or writes is read or written by others too. */
 static double exchange_ns(const machine *m, const subject *s, size_t threads)
 {
-    double bytes;
-
-    rnnp_loop_largest_share(&s->layer[0], 0, s->stack[0].call.batch, threads, &bytes);
-    return bytes / m->exchange;
+    return rnnp_loop_largest_share(&s->layer[0], 0, s->stack[0].call.batch, threads).state / m->exchange;
 }
 
 static outcome simulate_phases(const machine *m, subject *s, size_t threads, rnnp_stack_schedule schedule, double alone)

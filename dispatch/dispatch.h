@@ -91,6 +91,7 @@ typedef struct rnnp_selection {
      * without weights in the format */
     const rnnp_variant *at[RNNP_FORMAT_COUNT][RNNP_HOME_COUNT][RNNP_OP_COUNT];
     size_t near_bytes, far_bytes; /* the homes' limits, by rnnp_select_machine */
+    size_t last_bytes;            /* by the same: half of the last cache, whether it is a home or not */
     rnnp_machine machine;         /* by the same */
     rnnp_isa isa;
 } rnnp_selection;

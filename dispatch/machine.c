@@ -46,6 +46,6 @@ void rnnp_machine_assume(const rnnp_cpu *cpu, rnnp_isa isa, rnnp_machine *machin
                                * Rapids: 32 GB/s, where Zen 3's gives 80) */
         .bytes_per_ns =
             {[RNNP_HOME_L2] = 100, [RNNP_HOME_L3] = is_intel_server(cpu) ? 32 : 70, [RNNP_HOME_MEMORY] = 15},
-        .barrier_ns = 250,
+        .barrier_ns = 200,
         .wake_ns = 35e3};
 }

@@ -106,7 +106,7 @@ static void select_from(const choice *from, rnnp_selection *selection)
         }
         selection->op[op] = selection->at[RNNP_FORMAT_f32][RNNP_HOME_L2][op];
     }
-    selection->near_bytes = selection->far_bytes = SIZE_MAX;
+    selection->near_bytes = selection->far_bytes = selection->last_bytes = SIZE_MAX;
     rnnp_machine_assume(&(rnnp_cpu){.family = 0}, selection->isa, &selection->machine);
 }
 
@@ -155,10 +155,11 @@ void rnnp_select_machine(const rnnp_cpu *cpu, const rnnp_machine *machine, rnnp_
     else
         rnnp_machine_assume(cpu, selection->isa, m);
     const int is_slow = 3 * m->bytes_per_ns[RNNP_HOME_L3] < m->bytes_per_ns[RNNP_HOME_L2];
-    const size_t l3 = is_slow ? 0 : cpu->l3_bytes / 2;
+    const size_t last = cpu->l3_bytes / 2 > cpu->l2_bytes ? cpu->l3_bytes / 2 : cpu->l2_bytes;
 
-    selection->near_bytes = selection->far_bytes = SIZE_MAX;
+    selection->near_bytes = selection->far_bytes = selection->last_bytes = SIZE_MAX;
     if (cpu->l2_bytes == 0) return;
     selection->near_bytes = cpu->l2_bytes;
-    selection->far_bytes = l3 > cpu->l2_bytes ? l3 : cpu->l2_bytes;
+    selection->far_bytes = is_slow ? cpu->l2_bytes : last;
+    selection->last_bytes = last;
 }

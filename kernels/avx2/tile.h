@@ -16,6 +16,7 @@ enum {
     TILE_ROWS = 8,
     TILE_VECTORS = 4,
     FEW_ROWS = 3,
+    FEW_SUMS = 7,
     FEW_PANELS = 4,
     TILE_DEPTH = 4,
     REGISTERS = 16,

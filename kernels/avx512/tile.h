@@ -16,7 +16,8 @@
 enum {
     TILE_ROWS = 12,
     TILE_VECTORS = 4,
-    FEW_ROWS = 3,
+    FEW_ROWS = 4,
+    FEW_SUMS = 8,
     FEW_PANELS = 4,
     TILE_DEPTH = 1,
     REGISTERS = 32,

@@ -7,7 +7,8 @@
  *   tile  c[m][0 .. NV*VL) = chain over k < depth of a[m][k] * weights at w + k * ldw, for m < M, beginning at from;
  *         with AHEAD, `next` is brought into L2 meanwhile
  *   few   the same for at most FEW_ROWS rows and P <= FEW_PANELS whole panels that lie w_step apart; c is contiguous
- *         per panel
+ *         per panel. Rows are few up to FEW_SUMS sums (rows times vectors) of a panel: fewer than the chains that keep
+ *         the FMA ports busy, or as many where twice that fits the registers
  *
  * FETCH: over how many tiles of a block it is spread to fetch the next one; 0: no kernel does.
  */
@@ -20,7 +21,16 @@
 #undef UNROLL /* 16 columns are not registers here */
 #define UNROLL
 
-enum { TILE_ROWS = 4, TILE_VECTORS = 16, FEW_ROWS = 3, FEW_PANELS = 4, TILE_DEPTH = 1, FETCH = 0, TILE_BLOCK = 16384 };
+enum {
+    TILE_ROWS = 4,
+    TILE_VECTORS = 16,
+    FEW_ROWS = 3,
+    FEW_SUMS = 7,
+    FEW_PANELS = 4,
+    TILE_DEPTH = 1,
+    FETCH = 0,
+    TILE_BLOCK = 16384
+};
 
 AI void tile_of_panel(const int W, const int M, const int p, const int NV, const int LAST, size_t depth, const float *a,
                       size_t lda, const char *w, size_t ldw, const start *from, float *c, size_t ldc)

@@ -17,6 +17,7 @@ enum {
     TILE_ROWS = 8,
     TILE_VECTORS = 6,
     FEW_ROWS = 3,
+    FEW_SUMS = 7,
     FEW_PANELS = 4,
     TILE_DEPTH = 4,
     REGISTERS = 32,

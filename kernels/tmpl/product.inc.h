@@ -18,7 +18,7 @@
  * registers for more than one, and so does the mask of bf16 where there are 16. */
 #define MOST_FEW(product, left) \
     ((int)(left) == RNNP_LEFT_SIGNS || (VL == 8 && (int)(product) == (int)RNNP_PRODUCT_bf16) ? 1 : (int)FEW_ROWS)
-#define IS_FEW(rows, NV, most) ((rows) == 1 || ((rows) <= (most) && (rows) * (NV) < 8))
+#define IS_FEW(rows, NV, most) ((rows) == 1 || ((rows) <= (most) && (rows) * (NV) <= FEW_SUMS))
 
 /* Tiles of either kind: see <isa>/tile.h and dot.inc.h. w is where the panel begins. */
 AI void any_tile(const int W, const int M, const int NV, const int LAST, const int AHEAD, size_t depth, const float *a,
@@ -59,7 +59,7 @@ typedef struct tiles {
     few_fn *few;     /* any number of panels for few rows, P of them at once for one row and two for more; panel p's
                       * results at c + p * NV * VL. Downwards when reverse is set */
     quantise_fn *quantise; /* NULL: rows are read as they are */
-    size_t most_few;       /* rows that `few` takes */
+    size_t most_few, once; /* rows that `few` takes, and P */
     rnnp_format format;
     size_t group, bytes, header; /* of the product: w_group, w_size, and bytes of one column's header */
 } tiles;
@@ -121,6 +121,10 @@ ONE_COPY void strip(const rnnp_gemm_args *g, size_t nr)
     (w_is_quantised(W) ? SIZE_MAX \
                        : (size_t)TILE_BLOCK / w_size(W) / ((size_t)(NV)*VL) / (size_t)w_group(W) * (size_t)w_group(W))
 
+/* With up to four rows nobody fetches: weights pass so fast that fetching them costs more than it brings (LSTM with 2
+ * and 4 rows took 7 to 25 % longer, GRU 5 to 10 %). From six rows on it pays. */
+enum { FETCH_ROWS = 5 };
+
 /* Lines that each of so many tiles fetches in a round, of `all`. */
 AI size_t fetched_lines(size_t all, size_t count)
 {
@@ -148,7 +152,8 @@ AI size_t fetched_lines(size_t all, size_t count)
                 const size_t m = rows / count + (t < rows % count);                                                    \
                 const float *ar = a + r * lda + k;                                                                     \
                 const start from = {c0 + r * ldc0, ldc0, LAST > 0 ? last + r * ld_last : NULL, ld_last, 0};            \
-                if (FETCH > 0 && RNNP_PRODUCT_##W == RNNP_PRODUCT_f32 && next && t * some < all) {                     \
+                if (FETCH > 0 && RNNP_PRODUCT_##W == RNNP_PRODUCT_f32 && rows >= FETCH_ROWS && next &&                 \
+                    t * some < all) {                                                                                  \
                     const ahead fetch = {after + t * part, all - t * some < some ? all - t * some : some};             \
                     EACH_M(RNNP_PRODUCT_##W, MR, m, NV, LAST, 1, block, ar, lda, w, w_header(RNNP_PRODUCT_##W, NV),    \
                            NV *w_bytes(RNNP_PRODUCT_##W), &from, c + r * ldc, ldc, &fetch)                             \
@@ -177,6 +182,9 @@ AI size_t fetched_lines(size_t all, size_t count)
         case 3:                                                                                                        \
             if (IS_FEW(3, NV, MOST_FEW(RNNP_PRODUCT_##W, RNNP_PRODUCT_LEFT_##W)))                                      \
                 FEW_WALK(RNNP_PRODUCT_##W, 3, P < 2 ? P : 2, NV, LAST) break;                                          \
+        case 4:                                                                                                        \
+            if (IS_FEW(4, NV, MOST_FEW(RNNP_PRODUCT_##W, RNNP_PRODUCT_LEFT_##W)))                                      \
+                FEW_WALK(RNNP_PRODUCT_##W, 4, P < 2 ? P : 2, NV, LAST) break;                                          \
         default: break;                                                                                                \
         }                                                                                                              \
     }                                                                                                                  \
@@ -186,6 +194,7 @@ AI size_t fetched_lines(size_t all, size_t count)
                                        few_##name,                                                                     \
                                        (int)RNNP_PRODUCT_LEFT_##W == (int)RNNP_LEFT_FLOATS ? NULL : quantise_##W,      \
                                        MOST_FEW(RNNP_PRODUCT_##W, RNNP_PRODUCT_LEFT_##W),                              \
+                                       P,                                                                              \
                                        (rnnp_format)RNNP_PRODUCT_FORMAT_##W,                                           \
                                        RNNP_PRODUCT_K_GROUP_##W,                                                       \
                                        RNNP_PRODUCT_BYTES_##W,                                                         \
@@ -334,6 +343,16 @@ AI rnnp_gates_args step_gates(const rnnp_step_args *s, size_t lanes, size_t begi
     return g;
 }
 
+/* Panels of which few rows take first x's weights, then h's. As they are walked up in one step and down in the next,
+ * that step then finds the last of both in L2. With all of x's weights before all of h's it found none of x's: single
+ * steps with weights a little beyond L2 took 1.2 to 1.5 times as long. */
+AI size_t in_turn(const tiles *t, size_t rows, size_t x_panel)
+{
+    enum { NEAR_BYTES = 65536 };
+    const size_t once = rows > 1 && t->once > 2 ? 2 : t->once, fit = NEAR_BYTES / x_panel / once * once;
+    return fit > once ? fit : once;
+}
+
 /*
  * Panels are taken in groups. A group's chains run over x (when given) and h into scratch, and its gates follow
  * while the pre-activations are near. Variants differ in the group and the tiles alone:
@@ -377,11 +396,13 @@ AI void step(const rnnp_step_args *s, const tiles *t, const rnnp_left left, rnnp
         float *out = scratch, *xout = t->last > 0 ? scratch + s->rows * ld : out;
         const float *z = s->z + p * nr, *zh = t->last > 0 ? s->zh + p * lanes : NULL;
         const char *wh = (const char *)s->wh + p * slices * h_slice, *wx = (const char *)s->wx + p * slices * x_slice;
-        const size_t some = at_once(t, s->rows, panels * slices);
-        for (size_t walked = 0; walked < panels * slices; walked += some) {
-            const size_t q = s->reverse ? panels * slices - some - walked : walked;
+        const size_t units = panels * slices, at_most = at_once(t, s->rows, units),
+                     most = x && at_most > 1 ? in_turn(t, s->rows, x_slice) : at_most;
+        for (size_t walked = 0, some; walked < units; walked += some) {
+            some = units - walked < most ? units - walked : most;
+            const size_t q = s->reverse ? units - some - walked : walked;
             const char *const wxq = wx + q * x_slice, *const whq = wh + q * h_slice;
-            const int is_last = i + group >= all && walked + some >= panels * slices; /* the next step begins with it */
+            const int is_last = i + group >= all && walked + some >= units; /* the next step begins with it */
             const size_t slice = is_last ? 0 : x ? x_slice : h_slice;
             const char *const next = (x ? wxq : whq) + (s->reverse ? -(ptrdiff_t)slice : (ptrdiff_t)slice);
             start from = start_at(z + q * nc, s->ldz, t->nv, t->last);

@@ -80,6 +80,13 @@ rnnp_rectangle rnnp_grid_share(const rnnp_grid *grid, const rnnp_area *area, siz
     return (rnnp_rectangle){row, rows_end - row, panel, (end < area->panels ? end : area->panels) - panel};
 }
 
+size_t rnnp_grid_panels(const rnnp_grid *grid, const rnnp_area *area)
+{
+    return largest_panels(area, grid->unit, grid->panels);
+}
+
+double rnnp_grid_time(const rnnp_grid *grid, const rnnp_area *area) { return (double)largest_time(area, grid); }
+
 double rnnp_grid_largest(const rnnp_grid *grid, const rnnp_area *area)
 {
     const rnnp_grid whole = {1, 1, area->line};

@@ -34,7 +34,14 @@ rnnp_grid rnnp_grid_of(const rnnp_area *area, size_t n);
 /* Share i < n of the area: nothing (0 panels) for i beyond the grid. */
 rnnp_rectangle rnnp_grid_share(const rnnp_grid *grid, const rnnp_area *area, size_t i);
 
-/* The time of the largest share, over that of the whole on one thread. */
+/* The time of the largest share, in half rows of one panel: what a tile takes for one multiply-add of half a row, in
+ * each of the panel's columns. */
+double rnnp_grid_time(const rnnp_grid *grid, const rnnp_area *area);
+
+/* The most panels of any share. */
+size_t rnnp_grid_panels(const rnnp_grid *grid, const rnnp_area *area);
+
+/* The same over that of the whole on one thread. */
 double rnnp_grid_largest(const rnnp_grid *grid, const rnnp_area *area);
 
 #endif

@@ -7,16 +7,12 @@ _Static_assert((int)RNNP_LOCKSTEP_LOOPS >= (int)RNNP_STACK_LAYERS, "a stack runs
 
 /* What is known of a layer before its threads are. */
 typedef struct member {
-    const rnnp_recurrent *layer;
-    size_t batch, threads, product; /* steps of its input product, 0: it has none */
-    int gathers;                    /* its rows may have lengths; other layers' may not */
-    double alone;                   /* a step on one thread */
+    rnnp_estimate estimate;
+    size_t threads;
+    int gathers; /* its rows may have lengths; other layers' may not */
 } member;
 
-static double step_ns(const member *m, size_t threads)
-{
-    return rnnp_recurrent_shared_ns(m->layer, m->batch, m->threads, threads, m->alone);
-}
+static double step_ns(const member *m, size_t threads) { return rnnp_estimate_ns(&m->estimate, m->threads, threads); }
 
 static size_t slowest(const member *m, size_t layers, size_t threads, double *ns)
 {
@@ -36,9 +32,9 @@ static double divide(member *m, size_t layers, size_t threads)
 {
     double all = 0, ns;
     size_t left = threads - layers;
-    for (size_t l = 0; l < layers; l++) all += m[l].alone;
+    for (size_t l = 0; l < layers; l++) all += m[l].estimate.alone_ns;
     for (size_t l = 0; l < layers; l++) {
-        const size_t more = (size_t)((double)(threads - layers) * m[l].alone / all);
+        const size_t more = (size_t)((double)(threads - layers) * m[l].estimate.alone_ns / all);
         m[l].threads = 1 + (more < left ? more : left);
         left -= m[l].threads - 1;
     }
@@ -56,11 +52,12 @@ static size_t chunk_of(const member *m, size_t layers, size_t steps, size_t part
     size_t most = steps > 0 ? steps : 1, least = 1, chunk = 1;
     int hoists = 0;
     for (size_t l = 0; l < layers; l++) {
-        const size_t rows = m[l].layer->part[0].step->traits.mr, tile = m[l].batch ? (rows - 1) / m[l].batch + 1 : 1;
-        if (!m[l].product && m[l].gathers) most = 1;
-        if (!m[l].product) continue;
+        const rnnp_estimate *e = &m[l].estimate; /* of its steps, those of an input product are a chunk */
+        const size_t rows = e->layer->part[0].step->traits.mr, tile = e->batch ? (rows - 1) / e->batch + 1 : 1;
+        if (!e->chunk && m[l].gathers) most = 1;
+        if (!e->chunk) continue;
         hoists = 1;
-        most = m[l].product < most ? m[l].product : most;
+        most = e->chunk < most ? e->chunk : most;
         least = tile > least ? tile : least;
     }
     while (hoists && layers > 1 && chunk * chunk * parts * (layers - 1) < steps) chunk++;
@@ -77,15 +74,10 @@ int rnnp_groups_of(const rnnp_stacked *stack, size_t layers, size_t threads, siz
     if (threads < layers) return 0;
     for (size_t l = 0; l < layers; l++) {
         const rnnp_recurrent *layer = stack[l].layer;
-        rnnp_recurrent_memory w;
-        rnnp_recurrent_plan_memory(layer, steps, stack[l].call.batch, 1, &w);
-        m[l] = (member){.layer = layer,
-                        .batch = stack[l].call.batch,
-                        .product = w.chunk,
-                        .gathers = stack[l].call.lengths != NULL,
-                        .alone = rnnp_recurrent_step_ns(layer, steps, stack[l].call.batch)};
+        m[l] = (member){.estimate = rnnp_estimate_of(layer, steps, stack[l].call.batch),
+                        .gathers = stack[l].call.lengths != NULL};
         parts = layer->parts > parts ? layer->parts : parts;
-        hoists |= w.chunk > 0;
+        hoists |= m[l].estimate.chunk > 0;
         gathers |= m[l].gathers;
     }
     const size_t usual = chunk_of(m, layers, steps, parts);

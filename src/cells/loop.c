@@ -90,14 +90,13 @@ static rnnp_area area_of_step(const rnnp_recurrent_part *p, size_t rows)
     return rnnp_area_of(p->panels, p->lanes, rows, &p->step->traits);
 }
 
-double rnnp_loop_largest_share(const rnnp_recurrent *layer, size_t part, size_t rows, size_t n, double *state)
+rnnp_largest rnnp_loop_largest_share(const rnnp_recurrent *layer, size_t part, size_t rows, size_t n)
 {
-    *state = 0;
-    if (n == 1) return 1;
     const rnnp_area area = area_of_step(&layer->part[part], rows);
     const rnnp_grid grid = rnnp_grid_of(&area, n);
-    if (grid.panels > 1) *state = (double)((rows + grid.rows - 1) / grid.rows * layer->hidden * sizeof(float));
-    return rnnp_grid_largest(&grid, &area);
+    rnnp_largest share = {.time = rnnp_grid_time(&grid, &area), .panels = rnnp_grid_panels(&grid, &area)};
+    if (grid.panels > 1) share.state = (double)((rows + grid.rows - 1) / grid.rows * layer->hidden * sizeof(float));
+    return share;
 }
 
 typedef struct step_share {

@@ -29,9 +29,14 @@ typedef struct rnnp_loop {
 /* Sorts the numbers 0 to n - 1 by falling length. Where all lengths are equal they are in order. */
 void rnnp_rows_by_length(uint32_t *order, const int32_t *lengths, size_t n);
 
-/* Of n shares of a part's step: the time of the largest, over that of the whole; in *state, bytes of the state that
- * each thread reads or writes while others write or read them. */
-double rnnp_loop_largest_share(const rnnp_recurrent *layer, size_t part, size_t rows, size_t n, double *state);
+/* Of n shares of a part's step, the largest: its time (rnnp_grid_time), its panels, and bytes of the state that each
+ * thread reads or writes while others write or read them. */
+typedef struct rnnp_largest {
+    double time;
+    size_t panels;
+    double state;
+} rnnp_largest;
+rnnp_largest rnnp_loop_largest_share(const rnnp_recurrent *layer, size_t part, size_t rows, size_t n);
 
 /* Of a call whose steps up to `threads` threads will share. */
 void rnnp_loop_begin(rnnp_loop *o, const rnnp_recurrent *layer, const rnnp_recurrent_call *call, size_t threads);

@@ -10,8 +10,8 @@
 
 /* A task takes a sixteenth of the steps, as filling and draining leave all threads but one idle for about half a task.
  * It has not fewer rows than a product's tile, or weights pass for a tile that is not full (at batch 1, three rows cost
- * 10 to 20 % of the whole, six 2 to 7 %), and takes no less than eight barriers, as handing over takes about one. */
-enum { CHUNKS = 16, TILE_ROWS = 6, TASK_BARRIERS = 8, LOST_NS = 100 * 1000 };
+ * 10 to 20 % of the whole, six 2 to 7 %), and takes no less than ten barriers, as handing over takes about one. */
+enum { CHUNKS = 16, TILE_ROWS = 6, TASK_BARRIERS = 10, LOST_NS = 100 * 1000 };
 
 typedef struct shared_wave {
     rnnp_wave tasks;
@@ -72,7 +72,7 @@ static double stack_step_ns(const rnnp_stacked *stack, size_t layers)
 {
     double ns = 0;
     for (size_t l = 0; l < layers; l++)
-        ns += rnnp_recurrent_step_ns(stack[l].layer, stack[l].call.steps, stack[l].call.batch);
+        ns += rnnp_estimate_of(stack[l].layer, stack[l].call.steps, stack[l].call.batch).alone_ns;
     return ns;
 }
 
@@ -92,54 +92,74 @@ size_t rnnp_wavefront_chunk(const rnnp_stacked *stack, size_t layers, size_t tas
     return chunk;
 }
 
-/* What one step takes at a layer's stages: all of its steps, or those and the input product of a chunk apart, which is
- * bound by its operations. */
+/* What one step takes at a layer's stages: all of its steps, or those and the input product of a chunk apart. */
 static size_t stages_of(const rnnp_stacked *s, double ns[2])
 {
-    const double step = rnnp_recurrent_step_ns(s->layer, s->call.steps, s->call.batch);
-    rnnp_recurrent_memory w;
-    rnnp_recurrent_plan_memory(s->layer, s->call.steps, s->call.batch, 1, &w);
-    ns[1] = 0;
-    ns[0] = step;
-    if (w.chunk == 0) return 1;
-    const double product = rnnp_recurrent_product_ns(s->layer, s->call.batch);
-    ns[1] = product < step / 2 ? product : step / 2;
-    ns[0] = step - ns[1];
-    return 2;
+    const rnnp_estimate estimate = rnnp_estimate_of(s->layer, s->call.steps, s->call.batch);
+    ns[1] = estimate.product_ns;
+    ns[0] = estimate.alone_ns - ns[1];
+    return estimate.chunk > 0 ? 2 : 1;
 }
 
-/* Threads that find something to do, and the slowest stage's step. */
-static size_t at_once(const rnnp_stacked *stack, size_t layers, double *slowest)
+/* Of so many threads those that find something to do, and the slowest stage's step. */
+static size_t at_once(const rnnp_stacked *stack, size_t layers, size_t threads, double *slowest)
 {
     size_t stages = 0;
     *slowest = 0;
     for (size_t l = 0; l < layers; l++) {
         double ns[2];
         stages += stages_of(&stack[l], ns);
-        if (ns[0] > *slowest) *slowest = ns[0]; /* a product takes no longer than the steps */
+        *slowest = ns[0] > *slowest ? ns[0] : *slowest;
+        *slowest = ns[1] > *slowest ? ns[1] : *slowest;
     }
-    return smaller(rnnp_recurrent_threads(&stack->call), stages);
+    return smaller(threads, stages);
 }
 
 /* A wavefront takes as long as its threads need for all work, but not less than the slowest stage, and fills and drains
  * by half a chunk for each thread but one. Products of few rows and weights that change cores cost it something. */
 static const double SMALL_TASKS = 1.08;
 
-static double wavefront_ns(const rnnp_stacked *stack, size_t layers)
+static double wavefront_ns(const rnnp_stacked *stack, size_t layers, size_t threads, size_t task)
 {
-    const size_t chunk = rnnp_wavefront_chunk(stack, layers, 0);
+    const size_t chunk = rnnp_wavefront_chunk(stack, layers, task);
     double slowest;
-    const size_t width = at_once(stack, layers, &slowest);
+    const size_t width = at_once(stack, layers, threads, &slowest);
     const double fair = stack_step_ns(stack, layers) / (double)width;
     const double idle = (double)((width - 1) * chunk) / 2 * slowest;
-    return (fair > slowest ? fair : slowest) * SMALL_TASKS * (double)stack->call.steps + idle;
+    const double handing = (double)stack->call.steps / (double)chunk * machine(stack)->barrier_ns;
+    return (fair > slowest ? fair : slowest) * SMALL_TASKS * (double)stack->call.steps + idle + handing;
+}
+
+/* Groups need no fewer threads than layers; 0: there are none. */
+static double groups_ns(const rnnp_stacked *stack, size_t layers, size_t threads, size_t task)
+{
+    rnnp_groups groups;
+    return threads >= layers && rnnp_groups_of(stack, layers, threads, task, &groups) ? groups.ns : 0;
+}
+
+double rnnp_stack_ns(const rnnp_stacked *stack, size_t layers, size_t threads, const rnnp_stack_choice *choice)
+{
+    const double grouped = groups_ns(stack, layers, threads, choice->task),
+                 wave = wavefront_ns(stack, layers, threads, choice->task);
+    double in_turn = 0;
+    for (size_t l = 0; l < layers; l++) {
+        const rnnp_recurrent_call *call = &stack[l].call;
+        const rnnp_estimate e = rnnp_estimate_of(stack[l].layer, call->steps, call->batch);
+        in_turn += (double)call->steps * rnnp_estimate_sharing(&e, call->lengths != NULL, threads).ns;
+    }
+    const double one_by_one_or_grouped = grouped > 0 && grouped < in_turn ? grouped : in_turn;
+    switch (choice->schedule) {
+    case RNNP_SCHEDULE_LAYERS: return in_turn;
+    case RNNP_SCHEDULE_WAVEFRONT: return wave;
+    case RNNP_SCHEDULE_GROUPS: return grouped > 0 ? grouped : in_turn;
+    default: return wave < one_by_one_or_grouped ? wave : one_by_one_or_grouped;
+    }
 }
 
 rnnp_stack_schedule rnnp_stack_fastest(const rnnp_stacked *stack, size_t layers)
 {
     const size_t threads = rnnp_recurrent_threads(&stack->call);
     double in_turn = 0;
-    rnnp_groups groups;
     if (layers < 2 || threads < 2) return RNNP_SCHEDULE_LAYERS;
     /* who comes late is not waited for: a try costs less than elsewhere */
     if (stack_step_ns(stack, layers) * (double)stack->call.steps <
@@ -147,11 +167,11 @@ rnnp_stack_schedule rnnp_stack_fastest(const rnnp_stacked *stack, size_t layers)
         return RNNP_SCHEDULE_LAYERS;
     if (rnnp_team_is_crowded(stack->call.team)) return RNNP_SCHEDULE_WAVEFRONT;
     for (size_t l = 0; l < layers; l++) in_turn += rnnp_recurrent_forward_ns(stack[l].layer, &stack[l].call);
+    const double grouped = threads > layers ? groups_ns(stack, layers, threads, 0) : 0,
+                 in_groups = grouped > 0 ? grouped : in_turn;
     /* a barrier waits for those who wake, a wavefront works on: that costs it half as much */
-    const double in_groups =
-        threads > layers && rnnp_groups_of(stack, layers, threads, 0, &groups) ? groups.ns : in_turn;
     const double waking = rnnp_team_is_awake(stack->call.team) ? 0 : machine(stack)->wake_ns / 2;
-    if (wavefront_ns(stack, layers) < (in_groups < in_turn ? in_groups : in_turn) + waking)
+    if (wavefront_ns(stack, layers, threads, 0) < (in_groups < in_turn ? in_groups : in_turn) + waking)
         return RNNP_SCHEDULE_WAVEFRONT;
     return in_groups < in_turn ? RNNP_SCHEDULE_GROUPS : RNNP_SCHEDULE_LAYERS;
 }
@@ -161,7 +181,7 @@ rnnp_stack_schedule rnnp_stack_fastest(const rnnp_stacked *stack, size_t layers)
 static void forward_wavefront(const rnnp_stacked *stack, size_t layers, size_t task)
 {
     shared_wave w;
-    w.threads = at_once(stack, layers, &(double){0});
+    w.threads = at_once(stack, layers, rnnp_recurrent_threads(&stack->call), &(double){0});
     w.team = stack->call.team;
     atomic_init(&w.workers, 0);
     w.begun = rnnp_clock();

@@ -35,6 +35,9 @@ void rnnp_stack_forward(const rnnp_stacked *stack, size_t layers, const rnnp_sta
 /* What FASTEST stands for. */
 rnnp_stack_schedule rnnp_stack_fastest(const rnnp_stacked *stack, size_t layers);
 
+/* Nanoseconds of such a call with so many threads that are awake, roughly; its team is not asked. */
+double rnnp_stack_ns(const rnnp_stacked *stack, size_t layers, size_t threads, const rnnp_stack_choice *choice);
+
 /* Steps of one task of a wavefront; task as in rnnp_stack_choice. */
 size_t rnnp_wavefront_chunk(const rnnp_stacked *stack, size_t layers, size_t task);
 

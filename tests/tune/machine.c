@@ -149,20 +149,58 @@ TEST(test_plan)
 
 /* ---- Rules ---- */
 
+/* ns of a step on one of so many threads, by a machine; meeting costs nothing. */
+static double step_ns(rnnp_recurrent *l, const rnnp_machine *m, size_t steps, size_t batch, size_t threads)
+{
+    rnnp_selection select = *l->select;
+
+    select.machine = *m;
+    const rnnp_selection *before = l->select;
+    l->select = &select;
+    const rnnp_estimate e = rnnp_estimate_of(l, steps, batch);
+    const double ns = rnnp_estimate_ns(&e, threads, 1);
+    l->select = before;
+    return ns;
+}
+
+static int near_to(double a, double b) { return fabs(a - b) < 1e-9 * (fabs(a) + fabs(b)); }
+
 /* Estimates follow the machine: work, reading, and when a team pays. */
 TEST(test_estimates)
 {
+    enum { H = 64, L2 = 1 << 20 };
+    const rnnp_cpu cpu = {.l2_bytes = L2, .l3_bytes = 64 * L2};
     OWNED(context) context = make_context(NULL, 1);
     rnnp_selection select = context->selection;
-    rnnp_recurrent l = bare_layer(context, RNNP_CELL_LSTM, 0, RNNP_DIRECTION_FORWARD, 64, 64);
-    const double flops = 2.0 * 4 * 64 * 128, bytes = 4.0 * 64 * (64 + 1) * sizeof(float); /* x's once in 64 steps */
+    rnnp_recurrent l = bare_layer(context, RNNP_CELL_LSTM, 0, RNNP_DIRECTION_FORWARD, H, H);
+    const double half = 4.0 * H * H * sizeof(float); /* weights of x or h */
     const rnnp_recurrent_call alone = {.steps = 1, .batch = 1};
+    rnnp_machine reads = example, works = example;
 
-    rnnp_select_machine(&context->cpu, &example, &select);
+    rnnp_select_machine(&cpu, &example, &select);
     l.select = &select;
     rnnp_recurrent_prepare(&l);
-    assert_true(fabs(rnnp_recurrent_step_ns(&l, 64, 1) - bytes / 150.5) < 1e-6);
-    assert_true(fabs(rnnp_recurrent_step_ns(&l, 1, 1) - 2 * 4.0 * 64 * 64 * sizeof(float) / 150.5) < 1e-6);
-    assert_true(fabs(rnnp_recurrent_step_ns(&l, 64, 100) - 100 * flops / (0.85 * 217.25)) < 1e-6);
-    assert_true(fabs(rnnp_recurrent_worth_ns(&l, &alone) - 7 * 41000) < 1e-6);
+    reads.flops_per_ns = 1e12;
+    for (size_t home = 0; home < RNNP_HOME_COUNT; home++) works.bytes_per_ns[home] = 1e12;
+    assert_true(near_to(step_ns(&l, &reads, 64, 1, 1), (half + half / 64) / 150.5)); /* x's once in 64 steps */
+    assert_true(near_to(step_ns(&l, &reads, 1, 1, 1), 2 * half / 150.5));
+    assert_true(near_to(step_ns(&l, &reads, 1, 1, 2), half / 150.5));
+    /* 96 rows: some more than the multiply-adds at the full rate; twice as fast twice the rate; at least twice the
+     * time for twice the rows */
+    const double ns = step_ns(&l, &works, 1, 96, 1), least = 2 * 4.0 * H * 2 * H * 96 / works.flops_per_ns;
+    assert_true(ns > least && ns < 1.8 * least);
+    works.flops_per_ns *= 2;
+    assert_true(near_to(step_ns(&l, &works, 1, 96, 1), ns / 2));
+    assert_true(step_ns(&l, &works, 1, 192, 1) > 0.95 * ns);
+    assert_true(near_to(rnnp_recurrent_worth_ns(&l, &alone), 7 * 41000));
+    /* weights beyond L2: a part of them is found there again, and two threads find the more */
+    rnnp_recurrent far = bare_layer(context, RNNP_CELL_LSTM, 0, RNNP_DIRECTION_FORWARD, 4 * H, 4 * H);
+    far.select = &select;
+    rnnp_recurrent_prepare(&far);
+    const double all = 16 * 2 * half, one = step_ns(&far, &reads, 1, 1, 1);
+    assert_true(all > L2 && all < 4 * L2);
+    assert_true(one > all / 150.5 && one < all / 32.125);
+    assert_true(step_ns(&far, &reads, 1, 1, 2) < 0.45 * one);
+    select.last_bytes = L2; /* a last cache that does not hold them */
+    assert_true(step_ns(&far, &reads, 1, 1, 1) > 1.5 * one);
 }
