@@ -113,15 +113,16 @@ RNNP_API rnnp_status rnnp_model_add_constant(rnnp_model *model, const char *name
 RNNP_API rnnp_status rnnp_model_add_output(rnnp_model *model, const char *name, rnnp_value value);
 
 /*
- * Metadata: texts that travel with a model and that nothing is computed from, such as what a producer noted. An ONNX file
- * has them as metadata_props, which are read and written; keys that begin with "rnnpack." are the library's and its
- * program's. Packed files have none.
+ * Metadata: texts that travel with a model and that nothing is computed from, such as what a producer noted. An ONNX
+ * file has them as metadata_props, which are read and written; keys that begin with "rnnpack." are the library's and
+ * its program's. Packed files have none.
  *
- * rnnp_model_set_metadata() sets one, and replaces that of the same key. It may be called on a closed model too. Texts are
- * copied. RNNP_ERR_ARG for a NULL, or an empty key; RNNP_ERR_MEMORY. Errors leave the model as it was.
+ * rnnp_model_set_metadata() sets one, and replaces that of the same key. It may be called on a closed model too. Texts
+ * are copied. RNNP_ERR_ARG for a NULL, or an empty key; RNNP_ERR_MEMORY. Errors leave the model as it was.
  *
- * rnnp_model_metadata_get() gives entry `index`, in the order in which keys came; key and value may be NULL. RNNP_ERR_ARG
- * past the end. rnnp_model_metadata_find() gives the value of a key, NULL if there is none. Texts live as long as the model.
+ * rnnp_model_metadata_get() gives entry `index`, in the order in which keys came; key and value may be NULL.
+ * RNNP_ERR_ARG past the end. rnnp_model_metadata_find() gives the value of a key, NULL if there is none. Texts live as
+ * long as the model.
  *
  * Threads  while one thread sets an entry, no other may use the model.
  */

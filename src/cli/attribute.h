@@ -2,7 +2,8 @@
  *
  * rnnpack attribute: why a model gave what it gave.
  *
- *   attribute.c         the command; what was found, on stdout
+ *   attribute_command.c the command; what was found, on stdout
+ *   attribute.c         what was found, and names
  *   attribute_data.c    inputs from .npy files, rows, baselines, names
  *   train/attribute.c   the same from a configuration of a training
  *   attribute_csv.c, attribute_html.c   files

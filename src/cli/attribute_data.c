@@ -54,23 +54,6 @@ void reasons_find_axes(reasons *r)
         r->t.n_inputs && r->axes[r->main].rows >= 0 ? (size_t)r->t.inputs[r->main].shape[r->axes[r->main].rows] : 0;
 }
 
-size_t reasons_place(const reasons *r, size_t input, const rnnp_tensor *t, size_t row, size_t step, size_t channel)
-{
-    const input_axes *a = &r->axes[input];
-    size_t at = 0, times = 1;
-    for (int d = (int)t->rank; d-- > 0;) {
-        const size_t size = (size_t)t->shape[d];
-        size_t k = d == a->rows ? row : step;
-        if (d != a->rows && d != a->time) {
-            k = channel % size;
-            channel /= size;
-        }
-        at += k * times;
-        times *= size;
-    }
-    return at;
-}
-
 /* ---- Files ---- */
 
 /* An input of whole numbers that has rows alone counts steps. */

@@ -10,7 +10,7 @@
 #include "src/cells/wavefront.h"
 #include "src/graph/engine.h"
 
-/* Some of the cases and places: for emulated CPUs, which are a hundred times slower (--quick), and for generic kernels. */
+/* Some of the cases and places: for emulated CPUs (--quick), which are a hundred times slower, and generic kernels. */
 static int quick;
 
 enum { MOST_LAYERS = 12, MOST_THREADS = 7, MOST_ROWS = 20 };

@@ -140,7 +140,7 @@ static void assert_metadata(const rnnp_model *model, size_t n, const char *const
     }
 }
 
-/* Texts travel with a file, beside the library's own marks of weights in 8 bits, and into a model that is made of it. */
+/* Texts travel with a file, beside the library's own marks of weights in 8 bits, and into models made of it. */
 TEST(test_metadata)
 {
     static const char *const want[][2] = {{"author", "a\nb = \"c\""}, {"empty", ""}, {"rnnpack.data", "2"}};

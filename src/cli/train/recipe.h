@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * How a trained model's data are made ready, as metadata of the model, so that predicting needs neither the configuration
- * nor the training data:
+ * How a trained model's data are made ready, as metadata of the model, so that predicting needs neither the
+ * configuration nor the training data:
  *
  *     rnnpack.data      the lines of [data], but for names of files
  *     rnnpack.columns   channels of the data, a line each; rnnpack.units: of theirs, rnnpack.rate: "steps / seconds"
