@@ -26,7 +26,7 @@ void tests_end(void) { host_close(&ort); }
 
 #ifdef __SANITIZE_ADDRESS__
 /* 14 bytes of ONNX Runtime's own. */
-const char *__lsan_default_suppressions(void);
+__attribute__((visibility("default"))) const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void) { return "leak:libonnxruntime"; }
 #endif
 
