@@ -24,7 +24,7 @@ void category_sort(category *c)
     for (size_t i = 0; i < n; i++)
         for (size_t k = 0; k < n; k++)
             if (sorted[k] == c->values.at[i]) c->rank[i] = k;
-    memcpy(c->values.at, sorted, n * sizeof *sorted);
+    if (n) memcpy(c->values.at, sorted, n * sizeof *sorted);
     free(sorted);
 }
 
