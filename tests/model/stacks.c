@@ -326,11 +326,11 @@ TEST(test_choice)
     OK(rnnp_context_host(context, &host));
     const int slow = strcmp(host.isa, "generic") == 0;
 
-    count_loops(slow ? 2 : 16, loops);
+    count_loops(slow ? 1 : 16, loops);
     assert_int_equal(loops[RNNP_SCHEDULE_WAVEFRONT], 2);
     assert_int_equal(loops[RNNP_SCHEDULE_LAYERS], 0);
     assert_int_equal(loops[RNNP_SCHEDULE_FASTEST], 0);
-    count_loops(slow ? 8 : 96, loops);
+    count_loops(slow ? 4 : 64, loops);
     assert_int_equal(loops[RNNP_SCHEDULE_WAVEFRONT], 2);
     assert_int_equal(loops[RNNP_SCHEDULE_LAYERS], 0);
     assert_int_equal(loops[RNNP_SCHEDULE_FASTEST], 2);
