@@ -4,7 +4,8 @@
 # aarch64_cpus.sh CTEST BUILD all|others: tests of a cross build as four CPUs; qemu takes the CPU from QEMU_CPU.
 #
 #   all      every test as `max`, but those that hold the tuner to times, which an emulated CPU does not keep, and those of
-#            damaged files and of processes that share one, which take minutes and no kernel; then:
+#            damaged files and of processes that share one, which take minutes and no kernel, and attributions by
+#            the generic kernels; then:
 #   others   dispatch, a tenth of the check, models, streams and a tenth of the corpus as the other three, without tests of
 #            rules that no kernel takes part in, and without the longest
 set -euo pipefail
@@ -13,7 +14,8 @@ ctest=$1 build=$2 mode=$3
 qemu=(qemu-aarch64 -L /usr/aarch64-linux-gnu)
 status=0
 tests=("$ctest" --test-dir "$build" --output-on-failure -j "$(nproc)" -LE '^long$')
-[[ $mode == others ]] || QEMU_CPU=max "${tests[@]}" -E '^(tune\.(tune|ends|faults)|packed\.hostile|records\.storm)$' || status=$?
+slow='^(tune\.(tune|ends|faults)|packed\.hostile|records\.storm|train\.attribute@generic)$'
+[[ $mode == others ]] || QEMU_CPU=max "${tests[@]}" -E "$slow" || status=$?
 for cpu in neoverse-n1 cortex-a72 a64fx; do
     echo "==> $cpu"
     export QEMU_CPU=$cpu
