@@ -66,18 +66,6 @@ static int read_score(const char *name, rnnp_score *score)
     return cli_misuse("--score needs output, logit or probability, not '%s'", name);
 }
 
-static int read_math(const char *name, rnnp_math *math)
-{
-    static const char *const names[] = {"u35", "u10", "fast"};
-    static const rnnp_math values[] = {RNNP_MATH_U35, RNNP_MATH_U10, RNNP_MATH_FAST};
-    for (size_t k = 0; k < COUNT(names); k++)
-        if (strcmp(name, names[k]) == 0) {
-            *math = values[k];
-            return CLI_OK;
-        }
-    return cli_misuse("--math needs u35, u10 or fast, not '%s'", name);
-}
-
 static int read_target(const reasons *r, const char *text, size_t *target)
 {
     *target = RNNP_TARGET_LARGEST;
@@ -105,7 +93,7 @@ static int run_method(reasons *r, size_t m, const cli_call *call, size_t *target
     rnnp_attribution_options_init(&o);
     o.method = r->method[m];
     TRY(read_score(call->score, &o.score));
-    TRY(read_math(call->math, &o.math));
+    TRY(cli_math(call->math, &o.math));
     o.batch = r->batch;
     o.points = call->points == SIZE_MAX ? 0 : call->points;
     o.tolerance = r->tolerance;
@@ -232,7 +220,7 @@ int cli_attribute(const cli_call *call)
     if (call->pick) TRY(check_list("--rows", call->pick));
     TRY(read_methods(&r, call->methods));
     TRY(read_score(call->score, &score));
-    TRY(read_math(call->math, &math));
+    TRY(cli_math(call->math, &math));
     r.tolerance = call->tolerance / 100;
     r.time_axis = call->time_axis == SIZE_MAX               ? 0
                   : call->time_axis < (size_t)RNNP_MAX_RANK ? (int)call->time_axis + 1

@@ -234,12 +234,6 @@ int reasons_set_baseline(reasons *r, const char *text)
     return CLI_OK;
 }
 
-static void free_texts(char **texts, size_t n)
-{
-    for (size_t i = 0; texts && i < n; i++) free(texts[i]);
-    free(texts);
-}
-
 void reasons_close(reasons *r)
 {
     for (size_t m = 0; m < ATTRIBUTE_METHODS; m++) {
@@ -253,9 +247,9 @@ void reasons_close(reasons *r)
     free(r->number);
     free(r->lengths);
     free(r->time);
-    free_texts(r->ids, r->rows);
-    free_texts(r->channels, r->n_channels);
-    free_texts(r->classes, r->n_classes);
+    cli_free_texts(r->ids, r->rows);
+    cli_free_texts(r->channels, r->n_channels);
+    cli_free_texts(r->classes, r->n_classes);
     cli_tensors_destroy(&r->t);
     rnnp_model_destroy(r->model);
     rnnp_context_destroy(r->context);

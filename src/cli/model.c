@@ -7,12 +7,12 @@
 
 #include "rnnpack/onnx.h"
 
-static int set_math(const char *name, rnnp_plan_options *options)
+int cli_math(const char *name, rnnp_math *math)
 {
     static const char *const names[] = {[RNNP_MATH_U35] = "u35", [RNNP_MATH_U10] = "u10", [RNNP_MATH_FAST] = "fast"};
     for (size_t i = 0; i < COUNT(names); i++) {
         if (!names[i] || strcmp(name, names[i]) != 0) continue;
-        options->math = (rnnp_math)i;
+        *math = (rnnp_math)i;
         return CLI_OK;
     }
     return cli_misuse("--math is u35, u10 or fast, not '%s'", name);
@@ -105,7 +105,7 @@ int cli_model_open(cli_model *m, const cli_call *call, int flags)
 {
     *m = (cli_model){.path = call->operands[0]};
     rnnp_plan_options_init(&m->options);
-    if (call->math) TRY(set_math(call->math, &m->options));
+    if (call->math) TRY(cli_math(call->math, &m->options.math));
     TRY(cli_context(call->threads, call->isa, &m->context));
     TRY(cli_load(m->context, m->path, call, (flags & CLI_COMPARE_PACKED) != 0, &m->model));
     TRY(open_records(m, call->records, flags));

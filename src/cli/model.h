@@ -21,6 +21,8 @@ typedef rnnp_status port_fn(const rnnp_model *model, size_t index, rnnp_port_inf
  * NULL, says which inputs are bound and which outputs are wanted. */
 int cli_load(rnnp_context *context, const char *path, const cli_call *call, int compare_packed, rnnp_model **model);
 
+/* A math class by --math; wrong usage for another name. */
+int cli_math(const char *name, rnnp_math *math);
 /* The format of this name (not ended by a zero); 0: there is none. */
 int cli_weights(const char *name, size_t length, rnnp_weights *weights);
 

@@ -36,6 +36,19 @@ void cli_grow(void *p, size_t *room, size_t n, size_t size)
 
 char *cli_copy(const char *text) { return checked(strdup(text), strlen(text), 1); }
 
+char **cli_copies(char *const *texts, size_t n)
+{
+    char **copies = texts ? cli_alloc(n + 1, sizeof *copies) : NULL;
+    for (size_t i = 0; texts && i < n; i++) copies[i] = texts[i] ? cli_copy(texts[i]) : NULL;
+    return copies;
+}
+
+void cli_free_texts(char **texts, size_t n)
+{
+    for (size_t i = 0; texts && i < n; i++) free(texts[i]);
+    free(texts);
+}
+
 void cli_free(void *p)
 {
     void *at;

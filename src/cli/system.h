@@ -15,6 +15,9 @@ void *cli_alloc(size_t n, size_t size);
 /* Room for `n` entries of `size` bytes at *p, which may move; more than asked, so that growing is cheap. */
 void cli_grow(void *p, size_t *room, size_t n, size_t size);
 char *cli_copy(const char *text);
+/* Copies of texts [n], of which some may be NULL, or NULL for NULL; and their end. */
+char **cli_copies(char *const *texts, size_t n);
+void cli_free_texts(char **texts, size_t n);
 
 /* FREED char *text = NULL; is freed with its block. */
 #define FREED __attribute__((cleanup(cli_free)))

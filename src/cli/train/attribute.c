@@ -10,13 +10,6 @@
 
 static void drop_batch(batch *b) { batch_free(b); }
 
-static char **copy_texts(char *const *texts, size_t n)
-{
-    char **copies = texts ? cli_alloc(n, sizeof *copies) : NULL;
-    for (size_t i = 0; texts && i < n; i++) copies[i] = texts[i] ? cli_copy(texts[i]) : NULL;
-    return copies;
-}
-
 /* The rows' tensors become the reasons' own. */
 static int take_inputs(reasons *r, const batch *b, const char *path)
 {
@@ -56,11 +49,11 @@ static void name_one(reasons *r)
 static void take_names(reasons *r, const train_config *config, const dataset *set)
 {
     const size_t steps = r->axes[r->main].steps;
-    r->ids = copy_texts(set->ids, set->n);
+    r->ids = cli_copies(set->ids, set->n);
     r->n_channels = set->columns ? set->features : 0;
-    r->channels = copy_texts(set->columns, r->n_channels);
+    r->channels = cli_copies(set->columns, r->n_channels);
     r->n_classes = config->target == TARGET_LABEL ? set->classes : 0;
-    r->classes = copy_texts(set->class_names, r->n_classes);
+    r->classes = cli_copies(set->class_names, r->n_classes);
     name_one(r);
     r->lengths = cli_alloc(set->n, sizeof *r->lengths);
     if (set->time) r->time = cli_alloc(set->n * steps + 1, sizeof *r->time);

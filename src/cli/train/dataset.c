@@ -106,13 +106,6 @@ static size_t find_text(char *const *sorted, size_t n, const char *text)
     return found ? (size_t)(found - sorted) : SIZE_MAX;
 }
 
-static char **copy_texts(char *const *from, size_t n)
-{
-    char **to = from ? cli_alloc(n + 1, sizeof *to) : NULL;
-    for (size_t i = 0; from && i < n; i++) to[i] = cli_copy(from[i]);
-    return to;
-}
-
 /* [data] label_type = number: classes are numbers by value, in their shortest form. */
 static int shorten(dataset_builder *b, char **label)
 {
@@ -186,7 +179,7 @@ static int number_classes(dataset_builder *b)
     else
         TRY(refuse_twins(b->from->path, "labels", names, set->classes,
                          "[data] label_type = number makes them one class"));
-    set->class_names = copy_texts(names, set->classes);
+    set->class_names = cli_copies(names, set->classes);
     set->label = cli_alloc(set->n + 1, sizeof *set->label);
     for (size_t i = 0; i < set->n; i++) {
         const size_t k = find_text(names, set->classes, b->labels.at[i]);
@@ -201,7 +194,7 @@ static int number_groups(dataset_builder *b)
     dataset *set = b->set;
     FREED char **names = build_distinct(&b->groups, &set->groups);
     TRY(refuse_twins(b->from->path, "groups", names, set->groups, write_alike));
-    set->group_names = copy_texts(names, set->groups);
+    set->group_names = cli_copies(names, set->groups);
     set->group = cli_alloc(set->n + 1, sizeof *set->group);
     for (size_t i = 0; i < set->n; i++) set->group[i] = find_text(names, set->groups, b->groups.at[i]);
     return CLI_OK;
@@ -226,12 +219,6 @@ int build_finish(dataset_builder *b, int code)
 
 /* ---- Whole sets ---- */
 
-static void free_texts(char **texts, size_t n)
-{
-    for (size_t i = 0; texts && i < n; i++) free(texts[i]);
-    free(texts);
-}
-
 void dataset_free(dataset *set)
 {
     free(set->first);
@@ -242,11 +229,11 @@ void dataset_free(dataset *set)
     free(set->time);
     free(set->before);
     free(set->since);
-    free_texts(set->ids, set->n);
-    free_texts(set->group_names, set->groups);
-    free_texts(set->class_names, set->classes);
-    free_texts(set->columns, set->features);
-    free_texts(set->units, set->features);
+    cli_free_texts(set->ids, set->n);
+    cli_free_texts(set->group_names, set->groups);
+    cli_free_texts(set->class_names, set->classes);
+    cli_free_texts(set->columns, set->features);
+    cli_free_texts(set->units, set->features);
     *set = (dataset){0};
 }
 
@@ -268,11 +255,11 @@ void dataset_copy(const dataset *set, dataset *copy)
     copy->time = copied(set->time, steps, sizeof *set->time);
     copy->before = copied(set->before, set->n * F, sizeof *set->before);
     copy->since = copied(set->since, set->n * F, sizeof *set->since);
-    copy->ids = copy_texts(set->ids, set->n);
-    copy->group_names = copy_texts(set->group_names, set->groups);
-    copy->class_names = copy_texts(set->class_names, set->classes);
-    copy->columns = copy_texts(set->columns, F);
-    copy->units = copy_texts(set->units, F);
+    copy->ids = cli_copies(set->ids, set->n);
+    copy->group_names = cli_copies(set->group_names, set->groups);
+    copy->class_names = cli_copies(set->class_names, set->classes);
+    copy->columns = cli_copies(set->columns, F);
+    copy->units = cli_copies(set->units, F);
 }
 
 size_t dataset_longest(const dataset *set)
@@ -284,7 +271,6 @@ size_t dataset_longest(const dataset *set)
 
 void dataset_adopt_classes(const dataset *from, dataset *set)
 {
-    set->class_names = cli_alloc(from->classes + 1, sizeof *set->class_names);
-    for (; set->classes < from->classes; set->classes++)
-        set->class_names[set->classes] = cli_copy(from->class_names[set->classes]);
+    set->class_names = cli_copies(from->class_names, from->classes);
+    set->classes = from->classes;
 }

@@ -43,11 +43,22 @@ static size_t predicted(const float *p, size_t classes)
     return best;
 }
 
+static void put_class_names(FILE *f, const dataset *set, size_t classes)
+{
+    for (size_t k = 0; k < classes; k++) put_text(f, ",", "p_", set->class_names[k]);
+    fputc('\n', f);
+}
+
+static void put_probabilities(FILE *f, const float *p, size_t classes)
+{
+    for (size_t k = 0; k < classes; k++) fprintf(f, ",%.9g", (double)p[k]);
+    fputc('\n', f);
+}
+
 static void write_rows(FILE *f, const scores *s, const dataset *set, int labels)
 {
     fputs(labels ? "id,group,fold,label,predicted" : "id,group,fold,label,error", f);
-    for (size_t k = 0; labels && k < s->classes; k++) put_text(f, ",", "p_", set->class_names[k]);
-    fputc('\n', f);
+    put_class_names(f, set, labels ? s->classes : 0);
     for (size_t i = 0; i < s->n; i++) {
         const float *p = s->p + i * s->classes;
         put_id(f, set, s->row[i]);
@@ -59,23 +70,20 @@ static void write_rows(FILE *f, const scores *s, const dataset *set, int labels)
             put_text(f, ",", "", set->class_names[predicted(p, s->classes)]);
         else
             fprintf(f, ",%.9g", (double)s->error[i]);
-        for (size_t k = 0; labels && k < s->classes; k++) fprintf(f, ",%.9g", (double)p[k]);
-        fputc('\n', f);
+        put_probabilities(f, p, labels ? s->classes : 0);
     }
 }
 
 static void write_new(FILE *f, const scores *s, const dataset *set)
 {
     fputs(set->group_names ? "id,group,predicted" : "id,predicted", f);
-    for (size_t k = 0; k < s->classes; k++) put_text(f, ",", "p_", set->class_names[k]);
-    fputc('\n', f);
+    put_class_names(f, set, s->classes);
     for (size_t i = 0; i < s->n; i++) {
         const float *p = s->p + i * s->classes;
         put_id(f, set, s->row[i]);
         if (set->group_names) put_text(f, ",", "", dataset_group(set, s->row[i]));
         put_text(f, ",", "", set->class_names[predicted(p, s->classes)]);
-        for (size_t k = 0; k < s->classes; k++) fprintf(f, ",%.9g", (double)p[k]);
-        fputc('\n', f);
+        put_probabilities(f, p, s->classes);
     }
 }
 

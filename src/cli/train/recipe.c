@@ -120,12 +120,6 @@ static char **read_list(const rnnp_model *model, const char *key, size_t *n)
     return names;
 }
 
-static void free_list(char **names, size_t n)
-{
-    for (size_t i = 0; i < n; i++) free(names[i]);
-    free(names);
-}
-
 static int damaged(const char *name, const char *key) { return cli_fail("%s: metadata %s is damaged", name, key); }
 
 static int read_fill(const rnnp_model *model, const char *name, recipe *r)
@@ -136,7 +130,7 @@ static int read_fill(const rnnp_model *model, const char *name, recipe *r)
     r->like.features = n;
     r->fill = n ? cli_alloc(n, sizeof *r->fill) : NULL;
     for (size_t i = 0; i < n && good; i++) good = text_float(numbers[i], '.', &r->fill[i]) == NULL;
-    free_list(numbers, n);
+    cli_free_texts(numbers, n);
     return good ? CLI_OK : damaged(name, KEY "fill");
 }
 
@@ -159,7 +153,7 @@ static int read_names(const rnnp_model *model, const char *name, const char *key
     size_t n;
     *names = read_list(model, key, &n);
     if (n == wanted || n == 0) return CLI_OK;
-    free_list(*names, n);
+    cli_free_texts(*names, n);
     *names = NULL;
     return damaged(name, key);
 }
