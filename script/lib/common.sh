@@ -36,15 +36,21 @@ install_packages() {
         apt-get -o DPkg::Lock::Timeout=600 -q install -y --no-install-recommends "${missing[@]}"
 }
 
-# Prints the path of ONNX Runtime's library, from the npm package that ships it; nothing without npm.
-fetch_onnxruntime() {
-    local folder=build/onnxruntime platform
+# Prints the path of ONNX Runtime's library of this architecture in the npm package that ships it; nothing without that.
+find_onnxruntime() {
+    local platform
     platform=linux/$(uname -m | sed 's/x86_64/x64/; s/aarch64/arm64/')
+    find build/onnxruntime -path "*/$platform/libonnxruntime.so*" 2>/dev/null | head -n 1 || true
+}
+
+# The same, after it has installed the package if there is npm.
+fetch_onnxruntime() {
+    local folder=build/onnxruntime
     if [[ ! -d $folder ]] && command -v npm >/dev/null; then
         say "installing onnxruntime-node for its library" >&2
         mkdir -p "$folder"
         npm install --silent --no-audit --no-fund --prefix "$folder" onnxruntime-node \
             --onnxruntime-node-install=skip >"$folder.log" 2>&1 || { cat "$folder.log" >&2 && rm -rf "$folder"; }
     fi
-    find "$folder" -path "*/$platform/libonnxruntime.so*" 2>/dev/null | head -n 1 || true
+    find_onnxruntime
 }

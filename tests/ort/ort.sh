@@ -5,8 +5,9 @@
 # has installed.
 set -euo pipefail
 
-runtime=${RNNPACK_ORT:-$(find "$1/build/onnxruntime" -path "*/linux/*/libonnxruntime.so*" 2>/dev/null | grep -e "$(
-    uname -m | sed 's/x86_64/x64/; s/aarch64/arm64/')" | head -n 1 || true)}
+# shellcheck source=script/lib/common.sh
+source "$1/script/lib/common.sh"
+runtime=${RNNPACK_ORT:-$(find_onnxruntime)}
 if [[ -z $runtime ]]; then
     echo "skipped: there is no ONNX Runtime (script/bootstrap --ort, or RNNPACK_ORT with its library)"
     exit 77
