@@ -44,6 +44,15 @@ void test_register(const struct CMUnitTest *t);
 int tests_begin(char **arguments) __attribute__((weak));
 void tests_end(void) __attribute__((weak));
 
+/* Whether a program should take some of its cases only: with --quick, for emulated CPUs, and under the generic cap,
+ * whose kernels take ten times as long. */
+static inline int is_quick(char **arguments)
+{
+    const char *cap = getenv("RNNPACK_MAX_ISA");
+
+    return (*arguments && strcmp(*arguments, "--quick") == 0) || (cap && strcmp(cap, "generic") == 0);
+}
+
 /* ---- Objects ---- */
 
 /* DROPPED(free_layer) layer l = ...: free_layer(&l) is called at the end of the scope, in the reverse order of

@@ -375,8 +375,6 @@ TEST(test_late_caller)
 
 int tests_begin(char **arguments)
 {
-    const char *cap = getenv("RNNPACK_MAX_ISA");
-
-    quick = (*arguments && strcmp(*arguments, "--quick") == 0) || (cap && strcmp(cap, "generic") == 0);
+    quick = is_quick(arguments);
     return 0;
 }

@@ -339,9 +339,6 @@ TEST(test_stacks)
 
 int tests_begin(char **arguments)
 {
-    const char *cap = getenv("RNNPACK_MAX_ISA");
-
-    /* the generic kernels take ten times as long */
-    quick = (*arguments && strcmp(*arguments, "--quick") == 0) || (cap && strcmp(cap, "generic") == 0);
+    quick = is_quick(arguments);
     return 0;
 }
