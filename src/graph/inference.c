@@ -252,7 +252,9 @@ rnnp_status rnnp_inference_evaluate(rnnp_inference *inf, const rnnp_node *node, 
         exec.packed = pack;
     }
     exec.planned = prepare.planned = planned.own;
-    if (status == RNNP_OK && op->workspace_bytes && (workspace_bytes = op->workspace_bytes(&prepare, inf->out)) > 0) {
+    if (status == RNNP_OK && op->workspace_bytes) {
+        /* An operator on no elements needs no bytes; it still adds 0 to the address, which NULL does not allow. */
+        workspace_bytes = rnnp_add_bytes(op->workspace_bytes(&prepare, inf->out), 1);
         exec.workspace = rnnp_alloc(context, workspace_bytes);
         status = exec.workspace ? RNNP_OK : RNNP_ERR_MEMORY;
     }
