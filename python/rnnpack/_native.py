@@ -39,6 +39,9 @@ i model_add_node psispzpzpz
 i model_close p
 i model_set_layer_name ps
 i model_add_recurrent ppp iiii ppp
+i model_add_grud ppp iiiii pp
+i model_add_tlstm ppppp iiiii ppp
+i model_add_attention pi zz ppp i p
 i model_add_dense pi pzz i p s p
 i model_add_embedding pi pzz p
 i model_add_pool piiip

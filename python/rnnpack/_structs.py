@@ -112,6 +112,13 @@ class RecurrentWeights(Structure):
     ]
 
 
+class GrudWeights(Structure):
+    _fields_ = [
+        ("input_decay", c_void_p), ("input_bias", c_void_p), ("hidden_decay", c_void_p), ("hidden_bias", c_void_p),
+        ("mean", c_void_p), ("gru", RecurrentWeights),
+    ]
+
+
 class RecurrentOptions(Sized):
     _fields_ = [
         ("struct_size", c_size_t), ("cell", c_int), ("input", c_size_t), ("hidden", c_size_t), ("direction", c_int),

@@ -13,7 +13,7 @@ from ._native import lib
 from ._recurrent import Recurrent, recurrent, zeros
 from .arrays import F32, NUMBER, address, fitting, imported, shaped, tensor_of
 from .context import Context, constant, count
-from .errors import ArgumentError, DtypeError, StateError
+from .errors import ArgumentError, DtypeError, ShapeError, StateError
 from .model import Model
 
 __all__ = ["Builder", "Value"]
@@ -143,6 +143,75 @@ class Builder:
         """Adds a plain RNN; see :meth:`recurrent`. Returns y, h."""
         y, h = self.recurrent("rnn", x, weights, **options)
         return y, h
+
+    def grud(self, x: Value, mask: Value, delta: Value, weights: Any, decay: Sequence[Any], *, mean: Any = None,
+             lengths: Optional[Value] = None, h0: Optional[Value] = None, name: Optional[str] = None,
+             reset: str = "before", **options: Any) -> tuple[Value, Value]:
+        """Adds GRU-D (Che et al. 2018), for visits at irregular times; see ``rnnp_model_add_grud``. Returns y, h.
+
+        Args:
+            x: f32 [steps][batch][features]; where a value is missing, the last one that was there.
+            mask: the same shape: 1 where the value is there, else 0.
+            delta: the same shape: time since the value was there at an earlier step.
+            weights: those of a GRU whose input is twice the features, as for :meth:`recurrent`.
+            decay: input_decay [features], input_bias [features], hidden_decay [features][hidden] and hidden_bias
+                [hidden].
+            mean: f32 [features], what missing values fade to; None: 0.
+            options: as for :meth:`recurrent`; ``reset`` is "before", as in the paper.
+        """
+        one = recurrent("gru", [weights], reset=reset, **options)
+        if one.input % 2:
+            raise ShapeError(f"the GRU's input is twice the features, not {one.input}")
+        if len(decay) != 4:
+            raise ArgumentError(f"decay has four arrays, not {len(decay)}")
+        features = one.input // 2
+        shapes = ((features,), (features,), (features, one.hidden), (one.hidden,), (features,))
+        names = ("input_decay", "input_bias", "hidden_decay", "hidden_bias", "mean")
+        held = [shaped(array, F32, shape, what) for array, shape, what in zip(decay, shapes, names)]
+        if mean is not None:
+            held.append(shaped(mean, F32, shapes[4], "mean"))
+        given = S.GrudWeights(gru=one.weights[0])
+        for what, array in zip(names, held):
+            setattr(given, what, address(array))
+        self._name(name)
+        y, h = c_int32(), c_int32()
+        self.context.check(lib.rnnp_model_add_grud(
+            self._address(), byref(one.options), byref(given), self._index(x), self._index(mask, "mask"),
+            self._index(delta, "delta"), self._index(lengths, "lengths"), self._index(h0, "h0"), byref(y), byref(h)))
+        return Value(self, y.value), Value(self, h.value)
+
+    def tlstm(self, x: Value, elapsed: Value, weights: Any, split: Any, split_bias: Any = None, *,
+              lengths: Optional[Value] = None, h0: Optional[Value] = None, c0: Optional[Value] = None,
+              name: Optional[str] = None, **options: Any) -> tuple[Value, Value, Value]:
+        """Adds the time-aware LSTM (Baytas et al. 2017); see ``rnnp_model_add_tlstm``. Returns y, h, c.
+
+        Args:
+            elapsed: f32 [steps][batch][1], time since the step before, at least 0.
+            weights: those of an LSTM, as for :meth:`recurrent`; others too are as there.
+            split: f32 [hidden][hidden], tells the part of c apart that fades. split_bias: f32 [hidden], None: 0.
+        """
+        one = recurrent("lstm", [weights], **options)
+        m = shaped(split, F32, (one.hidden, one.hidden), "split")
+        bias = None if split_bias is None else shaped(split_bias, F32, (one.hidden,), "split_bias")
+        self._name(name)
+        outs = [c_int32() for _ in range(3)]
+        self.context.check(lib.rnnp_model_add_tlstm(
+            self._address(), byref(one.options), byref(one.weights), address(m),
+            None if bias is None else address(bias), self._index(x), self._index(elapsed, "elapsed"),
+            self._index(lengths, "lengths"), self._index(h0, "h0"), self._index(c0, "c0"), *map(byref, outs)))
+        y, h, c = (Value(self, out.value) for out in outs)
+        return y, h, c
+
+    def attention(self, x: Value, w: Any, bias: Any, v: Any, *, lengths: Optional[Value] = None,
+                  name: Optional[str] = None) -> Value:
+        """Adds attention over time: the sum of the steps of x, f32 [steps][batch][input], weighted by the softmax over
+        steps of tanh(x w + bias) v. w is f32 [input][width], bias and v [width]."""
+        w = shaped(w, F32, (None, None), "w")
+        rows, width = w.shape
+        held, query = shaped(bias, F32, (width,), "bias"), shaped(v, F32, (width,), "v")
+        self._name(name)
+        return self._add(lib.rnnp_model_add_attention, self._index(x), rows, width, address(w), address(held),
+                         address(query), self._index(lengths, "lengths"))
 
     def dense(self, x: Value, w: Any = None, bias: Any = None, *, input: int = 0, units: int = 0,
               transposed: bool = False, activation: Optional[str] = None, name: Optional[str] = None) -> Value:

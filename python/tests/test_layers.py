@@ -95,6 +95,56 @@ class Layers(unittest.TestCase):
                 steps.append(step)
             self.assertTrue(same_bits(np.concatenate(steps), y))
 
+    def test_visits(self):
+        features, steps, rng = 3, 6, np.random.default_rng(4)
+        mask = (rng.random((steps, 2, features)) < 0.6).astype(np.float32)
+        x, delta = numbers(steps, 2, features), rng.uniform(0, 3, mask.shape).astype(np.float32)
+        given, mean = weights("gru", 2 * features, 5), numbers(features, seed=8)
+        decay = (numbers(features), numbers(features, seed=2), numbers(features, 5, seed=3), numbers(5, seed=4))
+        b = rnnpack.Builder()
+        ins = [b.input(name, ["steps", "batch", features]) for name in ("x", "mask", "delta")]
+        b.output("y", b.grud(*ins, given, decay, mean=mean, reset="after", name="visits")[0])
+        y = b.build()(x, mask, delta)
+        left = np.exp(-np.maximum(0, delta * decay[0] + decay[1]))
+        inputs = np.concatenate([mean + (x - mean) * (mask + (1 - mask) * left), mask], 2)
+        g, h = np.exp(-np.maximum(0, delta @ decay[2] + decay[3])), np.zeros((2, 5))
+        for t in range(steps):
+            h = reference("gru", inputs[t : t + 1], *given, h=g[t] * h)[1]
+            np.testing.assert_allclose(y[t], h, atol=2e-6)
+
+        lstm, split, bias = weights("lstm", features, 5), numbers(5, 5, seed=5), numbers(5, seed=6)
+        b = rnnpack.Builder()
+        ins = [b.input("x", ["steps", "batch", features]), b.input("elapsed", ["steps", "batch", 1])]
+        y, _, c = b.tlstm(*ins, lstm, split, bias)
+        b.output("y", y)
+        b.output("c", c)
+        y, last = b.build()(x, delta[:, :, :1].copy())
+        h, c = np.zeros((2, 5)), np.zeros((2, 5))
+        for t in range(steps):
+            m = np.tanh(c @ split.T + bias)
+            _, h, c = reference("lstm", x[t : t + 1], *lstm, h=h, c=c - m + m / np.log(np.e + delta[t, :, :1]))
+            np.testing.assert_allclose(y[t], h, atol=2e-6)
+        np.testing.assert_allclose(last[0], c, atol=4e-6)
+
+        b, w, v = rnnpack.Builder(), numbers(features, 4, seed=7), numbers(4, seed=9)
+        b.output("y", b.attention(b.input("x", ["steps", "batch", features]), w, bias[:4], v))
+        score = np.exp(np.tanh(x @ w + bias[:4]) @ v)[:, :, None]
+        np.testing.assert_allclose(b.build()(x), (x * score).sum(0) / score.sum(0), atol=2e-6)
+
+    def test_visits_refused(self):
+        b = rnnpack.Builder()
+        x, given = b.input("x", ["steps", "batch", 3]), weights("gru", 6, 5)
+        decay = (numbers(3), numbers(3), numbers(3, 5), numbers(5))
+        lstm = weights("lstm", 3, 5)
+        for add in (lambda: b.grud(x, x, x, given, decay[:3]), lambda: b.grud(x, x, x, weights("gru", 5, 5), decay),
+                    lambda: b.grud(x, x, x, given, decay[::-1]), lambda: b.grud(x, x, x, lstm, decay),
+                    lambda: b.grud(x, x, x, given, decay, mean=numbers(4)), lambda: b.grud(x, None, x, given, decay),
+                    lambda: b.tlstm(x, x, lstm, numbers(5, 4)), lambda: b.tlstm(x, x, lstm, numbers(5, 5), numbers(4)),
+                    lambda: b.tlstm(x, None, lstm, numbers(5, 5)),
+                    lambda: b.attention(x, numbers(3, 4), numbers(3), numbers(4))):
+            with self.assertRaises(rnnpack.Error):
+                add()
+
     def test_options(self):
         x = numbers(5, 2, 3)
         w, r, bias, bias_r = weights("rnn", 3, 4)

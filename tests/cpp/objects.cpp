@@ -262,6 +262,79 @@ void test_kernels()
     CHECK(status_of([&] { (void)layer::make(context, lstm_options(), {r, r}); }) == RNNP_ERR_SHAPE);
 }
 
+/* [steps][batch][features] input by input, as the layer for irregular visits that `add` adds gives it out of them. */
+template <class F> std::vector<float> visits(size_t features, span<const span<const float>> inputs, F add)
+{
+    model_builder builder = model_builder(context());
+    const shape dims = {steps, batch, static_cast<int64_t>(features)};
+    std::vector<value> values;
+    std::vector<shape> shapes(inputs.size(), dims);
+    std::vector<const_buffer> given(inputs.begin(), inputs.end());
+    for (size_t i = 0; i < inputs.size(); i++)
+        values.push_back(builder.input(std::string(1, char('a' + i)), RNNP_DTYPE_F32, dims));
+    builder.output("y", add(builder, values));
+    const model model = builder.close();
+    run run = model.make_plan().make_run(shapes);
+    std::vector<float> y(rnnp_tensor_elements(&run.outputs()[0]));
+    const buffer out[] = {y};
+    run.execute(given, out);
+    return y;
+}
+
+/* With decays of 1 (weights of 0) GRU-D is a GRU of values and masks, and where nothing is split off, the time-aware
+ * LSTM is an LSTM: the same bits. */
+void test_visits()
+{
+    const size_t features = 2;
+    const std::vector<float> wide = numbers(3 * hidden * 2 * features, 5), own = numbers(3 * hidden * hidden, 6);
+    const std::vector<float> values = numbers(steps * batch * features, 7), none(features * hidden, 0.0f);
+    std::vector<float> mask(values.size(), 1.0f), both;
+    for (size_t i = 0; i < mask.size(); i += 3) mask[i] = 0;
+    for (size_t row = 0; row < steps * batch; row++) {
+        both.insert(both.end(), &values[row * features], &values[row * features] + features);
+        both.insert(both.end(), &mask[row * features], &mask[row * features] + features);
+    }
+    recurrent_options gru(RNNP_CELL_GRU, 2 * features, hidden);
+    gru.order = RNNP_ORDER_PYTORCH;
+    const span<const float> zeros(none.data(), features);
+    grud_weights weights = {zeros, zeros, none, {none.data(), hidden}, {}, {wide, own}};
+    const span<const float> visit[] = {values, mask, values}, joined[] = {both};
+    auto grud = [&](model_builder &b, const std::vector<value> &v) -> value {
+        return b.grud(gru, weights, v[0], v[1], v[2]).y;
+    };
+    CHECK(same(visits(features, visit, grud), visits(2 * features, joined, [&](model_builder &b, auto &v) -> value {
+                   return b.recurrent(gru, weights.gru, v[0]).y;
+               })));
+    weights.input_bias = none;
+    CHECK(status_of([&] { visits(features, visit, grud); }, "input_bias has 10 elements, and not 2") == RNNP_ERR_SHAPE);
+    weights.input_bias = zeros, weights.gru.r = wide;
+    CHECK(status_of([&] { visits(features, visit, grud); }, "r has 60 elements, and not 75") == RNNP_ERR_SHAPE);
+
+    const std::vector<float> split(hidden * hidden, 0.0f), elapsed(steps * batch, 2.0f);
+    const span<const float> one[] = {x};
+    auto tlstm = [&](span<const float> m) {
+        return visits(input, one, [&](model_builder &b, auto &v) -> value {
+            const value time = b.constant("elapsed", {elapsed, {steps, batch, 1}});
+            return b.tlstm(lstm_options(), {w, r, bias}, m, {}, v[0], time).y;
+        });
+    };
+    CHECK(same(tlstm(split), by_c()));
+    CHECK(status_of([&] { tlstm(elapsed); }, "split has 14 elements, and not 25") == RNNP_ERR_SHAPE);
+
+    /* Attention that asks nothing gives the mean over steps. */
+    const std::vector<float> kernel(input * 4, 1.0f), query(4, 0.0f);
+    auto attention = [&](span<const float> v) {
+        return visits(input, one, [&](model_builder &b, auto &in) { return b.attention(in[0], kernel, query, v); });
+    };
+    const std::vector<float> means = attention(query);
+    for (size_t i = 0; i < means.size(); i++) {
+        double sum = 0;
+        for (size_t t = 0; t < steps; t++) sum += x[t * batch * input + i];
+        CHECK(std::abs(means[i] - sum / steps) < 1e-6);
+    }
+    CHECK(status_of([&] { attention(elapsed); }, "attention of 12 weights, 4 biases and 14") == RNNP_ERR_SHAPE);
+}
+
 } // namespace
 
 void test_objects()
@@ -271,4 +344,5 @@ void test_objects()
     test_refused();
     test_looks();
     test_kernels();
+    test_visits();
 }

@@ -24,7 +24,22 @@ struct recurrent_weights {
     span<const float> w, r, bias = {}, bias_r = {}, peephole = {};
 };
 
+/* GRU-D's weights beside its GRU's, as rnnp_grud_weights has them. Empty mean: 0. */
+struct grud_weights {
+    span<const float> input_decay, input_bias, hidden_decay, hidden_bias, mean = {};
+    recurrent_weights gru;
+};
+
 namespace detail {
+/* The elements, or nullptr for none; the fault if there are others than `size`. */
+inline const float *take(fault &f, const char *name, span<const float> s, size_t size, bool needed)
+{
+    if (s.size() != size && (needed || s.size()))
+        f = {RNNP_ERR_SHAPE,
+             std::string(name) + " has " + std::to_string(s.size()) + " elements, and not " + std::to_string(size)};
+    return s.size() ? s.data() : nullptr;
+}
+
 /* The weights as C takes them, if their sizes are those that the options need. */
 inline fault take_weights(const rnnp_recurrent_options &o, span<const recurrent_weights> from,
                           std::vector<rnnp_recurrent_weights> &to)
@@ -37,18 +52,12 @@ inline fault take_weights(const rnnp_recurrent_options &o, span<const recurrent_
                 "weights of " + std::to_string(from.size()) + " directions, and not " + std::to_string(directions)};
     for (const recurrent_weights &one : from) {
         fault f;
-        auto take = [&f](const char *name, span<const float> s, size_t size, bool needed) {
-            if (s.size() != size && (needed || s.size()))
-                f = {RNNP_ERR_SHAPE, std::string(name) + " has " + std::to_string(s.size()) + " elements, and not " +
-                                         std::to_string(size)};
-            return s.size() ? s.data() : nullptr;
-        };
         rnnp_recurrent_weights c{};
-        c.w = take("w", one.w, rows * o.input, true);
-        c.r = take("r", one.r, rows * o.hidden, true);
-        c.bias = take("bias", one.bias, bias, false);
-        c.bias_r = take("bias_r", one.bias_r, rows, false);
-        c.peephole = take("peephole", one.peephole, 3 * o.hidden, false);
+        c.w = take(f, "w", one.w, rows * o.input, true);
+        c.r = take(f, "r", one.r, rows * o.hidden, true);
+        c.bias = take(f, "bias", one.bias, bias, false);
+        c.bias_r = take(f, "bias_r", one.bias_r, rows, false);
+        c.peephole = take(f, "peephole", one.peephole, 3 * o.hidden, false);
         if (f.status != RNNP_OK) return f;
         to.push_back(c);
     }
@@ -124,6 +133,55 @@ class model_builder {
                                         value x, value lengths = {}, value h0 = {}, value c0 = {})
     {
         return recurrent(options, span<const recurrent_weights>(&weights, 1), x, lengths, h0, c0);
+    }
+    /* GRU-D: mask and delta have x's shape; options.input is twice its features. */
+    result<recurrent_outputs> grud(const rnnp_recurrent_options &options, const grud_weights &weights, value x,
+                                   value mask, value delta, value lengths = {}, value h0 = {})
+    {
+        recurrent_outputs made;
+        std::vector<rnnp_recurrent_weights> gru;
+        const size_t features = options.input / 2;
+        rnnp_grud_weights w{};
+        detail::fault f = detail::take_weights(options, span<const recurrent_weights>(&weights.gru, 1), gru);
+        w.input_decay = detail::take(f, "input_decay", weights.input_decay, features, true);
+        w.input_bias = detail::take(f, "input_bias", weights.input_bias, features, true);
+        w.hidden_decay = detail::take(f, "hidden_decay", weights.hidden_decay, features * options.hidden, true);
+        w.hidden_bias = detail::take(f, "hidden_bias", weights.hidden_bias, options.hidden, true);
+        w.mean = detail::take(f, "mean", weights.mean, features, false);
+        if (f.status != RNNP_OK) return detail::fail<recurrent_outputs>(f.status, f.sentence);
+        w.gru = gru[0];
+        const rnnp_status status = rnnp_model_add_grud(get(), &options, &w, x.id, mask.id, delta.id, lengths.id, h0.id,
+                                                       &made.y.id, &made.h.id);
+        return detail::value_of(context_.get(), status, made);
+    }
+    /* The time-aware LSTM: split is [hidden][hidden], split_bias [hidden] or empty, elapsed [steps][batch][1]. */
+    result<recurrent_outputs> tlstm(const rnnp_recurrent_options &options, const recurrent_weights &weights,
+                                    span<const float> split, span<const float> split_bias, value x, value elapsed,
+                                    value lengths = {}, value h0 = {}, value c0 = {})
+    {
+        recurrent_outputs made;
+        std::vector<rnnp_recurrent_weights> lstm;
+        detail::fault f = detail::take_weights(options, span<const recurrent_weights>(&weights, 1), lstm);
+        const float *const m = detail::take(f, "split", split, options.hidden * options.hidden, true);
+        const float *const bias = detail::take(f, "split_bias", split_bias, options.hidden, false);
+        if (f.status != RNNP_OK) return detail::fail<recurrent_outputs>(f.status, f.sentence);
+        const rnnp_status status = rnnp_model_add_tlstm(get(), &options, lstm.data(), m, bias, x.id, elapsed.id,
+                                                        lengths.id, h0.id, c0.id, &made.y.id, &made.h.id, &made.c.id);
+        return detail::value_of(context_.get(), status, made);
+    }
+    /* Attention over time, [batch][input] of [steps][batch][input]: w is [input][width], bias and v [width]. */
+    result<value> attention(value x, span<const float> w, span<const float> bias, span<const float> v,
+                            value lengths = {})
+    {
+        const size_t width = v.size();
+        if (!width || w.size() % width || bias.size() != width)
+            return detail::fail<value>(RNNP_ERR_SHAPE, "attention of " + std::to_string(w.size()) + " weights, " +
+                                                           std::to_string(bias.size()) + " biases and " +
+                                                           std::to_string(width) + " query weights");
+        return add([&](rnnp_value *made) {
+            return rnnp_model_add_attention(get(), x.id, w.size() / width, width, w.data(), bias.data(), v.data(),
+                                            lengths.id, made);
+        });
     }
     /* w is [input][units], or [units][input] with `transposed`. */
     result<value> dense(value x, span<const float> w, size_t units, bool transposed = false,
