@@ -34,6 +34,9 @@ extern "C" {
  *
  *   SPARSE   CROSS where t is the class, i32 or i64, in the output's shape without its last axis
  *   MSE      l = (y - t)^2, averaged over the elements of a row
+ *   MAE      l = |y - t|, averaged over the elements of a row; its gradient is 0 where y = t
+ *   HUBER    l = d^2/2 of d = |y - t| up to huber_delta, delta (d - delta/2) beyond it (Huber 1964), averaged over the
+ *            elements of a row
  *   BINARY   l = -t log p - (1-t) log(1-p) per element, with p = sigmoid(y) and t in [0, 1]. The model's output may
  *            be y (logits) or Sigmoid(y); in the second case the loss is computed from the input of the Sigmoid,
  *            which is exact where p is 0 or 1
@@ -42,7 +45,14 @@ extern "C" {
  *
  * Label smoothing s replaces t by (1-s) t + s/K for K classes; K is 2 for BINARY.
  */
-typedef enum rnnp_loss { RNNP_LOSS_SPARSE = 0, RNNP_LOSS_MSE, RNNP_LOSS_BINARY, RNNP_LOSS_CROSS } rnnp_loss;
+typedef enum rnnp_loss {
+    RNNP_LOSS_SPARSE = 0,
+    RNNP_LOSS_MSE,
+    RNNP_LOSS_BINARY,
+    RNNP_LOSS_CROSS,
+    RNNP_LOSS_MAE,
+    RNNP_LOSS_HUBER
+} rnnp_loss;
 
 typedef enum rnnp_optimizer_kind {
     RNNP_OPTIMIZER_SGD = 1,
@@ -97,7 +107,8 @@ typedef struct rnnp_train_options {
                                       * pass: same bits, less memory, more time */
     uint64_t seed;                   /* of dropout */
     rnnp_math math;
-    size_t threads; /* at most this many of the context's; 0: all */
+    size_t threads;    /* at most this many of the context's; 0: all */
+    float huber_delta; /* HUBER: where the square ends, > 0; 0: 1 */
 } rnnp_train_options;
 RNNP_STRUCT_INIT(rnnp_train_options)
 
@@ -129,8 +140,9 @@ typedef struct rnnp_train_batch {
     const rnnp_tensor *inputs; /* [n_inputs] as the model's, all with the same number of rows */
     size_t n_inputs;
     const rnnp_tensor *target;  /* in the shape that the loss requires */
-    const rnnp_tensor *weights; /* f32, in the target's shape (SPARSE), the output's without its last axis (MSE,
-                                 * CROSS) or the output's (BINARY); a weight of 0 masks an element out. NULL: all 1 */
+    const rnnp_tensor *weights; /* f32, in the target's shape (SPARSE), the output's without its last axis (CROSS, MSE,
+                                 * MAE, HUBER) or the output's (BINARY, MSE, MAE, HUBER: one for each element); a
+                                 * weight of 0 masks an item out. NULL: all 1 */
     /* Optional results. Entries whose data is NULL are not computed; dtype and shape are filled in. */
     rnnp_tensor *outputs;  /* [outputs of the model] of the forward pass, with dropout in training */
     rnnp_tensor *d_inputs; /* [n_inputs] gradients with respect to the inputs, initial states included, that are f32 and

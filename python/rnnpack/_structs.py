@@ -28,7 +28,7 @@ ENUMS: dict[str, dict[str, int]] = {
     "RNNP_ORDER": {"onnx": 0, "pytorch": 1, "keras": 2},
     "RNNP_GRU_RESET": {"after": 0, "before": 1},
     "RNNP_POOL": {"mean": 0, "max": 1, "sum": 2, "last": 3},
-    "RNNP_LOSS": {"sparse": 0, "mse": 1, "binary": 2, "cross": 3},
+    "RNNP_LOSS": {"sparse": 0, "mse": 1, "binary": 2, "cross": 3, "mae": 4, "huber": 5},
     "RNNP_OPTIMIZER": {"sgd": 1, "rmsprop": 2, "adam": 3, "adamw": 4},
     "RNNP_SCHEDULE": {"constant": 0, "step": 1, "exponential": 2, "cosine": 3, "plateau": 4},
     "RNNP_ATTRIBUTION": {"integrated": 0, "gradient": 1, "occlusion": 2},
@@ -251,7 +251,7 @@ class TrainOptions(Sized):
         ("class_weights", c_void_p), ("n_classes", c_size_t), ("batch", c_char_p), ("optimizer", POINTER(Optimizer)),
         ("l1", c_float), ("l2", c_float), ("clip_value", c_float), ("clip_norm", c_float),
         ("recurrent_dropout", c_float), ("recompute", c_int), ("seed", c_uint64), ("math", c_int),
-        ("threads", c_size_t),
+        ("threads", c_size_t), ("huber_delta", c_float),
     ]
 
 

@@ -65,19 +65,23 @@ class Trainer(Closable):
             * "cross": t holds distributions, in y's shape
             * "binary": t is between 0 and 1, in y's shape
             * "mse": (y - t)^2
+            * "mae": abs(y - t)
+            * "huber": a square up to huber_delta (default 1), a line beyond it
 
         optimizer: "adam", "adamw", "sgd" or "rmsprop".
         rate, momentum, nesterov, rho, beta1, beta2, epsilon, decay: of the optimizer.
         output: the name or index of the output that the loss is computed from.
         batch: the name of the dimension that is the batch.
         class_weights: f32 [classes].
-        l1, l2, clip_value, clip_norm, label_smoothing, recurrent_dropout, recompute, seed, math: see train.h.
+        l1, l2, clip_value, clip_norm, label_smoothing, recurrent_dropout, recompute, seed, math, huber_delta: see
+            train.h.
     """
 
     def __init__(self, model: Model, *, loss: str = SPARSE, optimizer: str = "adam", output: Union[str, int] = 0,
                  batch: str = "batch", class_weights: Any = None, l1: float = 0, l2: float = 0, clip_value: float = 0,
                  clip_norm: float = 0, label_smoothing: float = 0, recurrent_dropout: float = 0,
-                 recompute: bool = False, seed: int = 0, math: str = "u35", **optimizer_options: Any) -> None:
+                 recompute: bool = False, seed: int = 0, math: str = "u35", huber_delta: float = 0,
+                 **optimizer_options: Any) -> None:
         names = [one.name for one in model.outputs]
         if isinstance(output, str) and output not in names:
             raise ArgumentError(f"the model has no output {output!r}; it has {', '.join(names)}")
@@ -86,6 +90,7 @@ class Trainer(Closable):
             loss=constant("RNNP_LOSS", loss), batch=batch.encode(), l1=l1, l2=l2, clip_value=clip_value,
             clip_norm=clip_norm, label_smoothing=label_smoothing, recurrent_dropout=recurrent_dropout,
             recompute=bool(recompute), seed=count(seed, "seed"), math=constant("RNNP_MATH", math),
+            huber_delta=huber_delta,
         )
         options.optimizer = pointer(_optimizer(optimizer, optimizer_options))
         if class_weights is not None:

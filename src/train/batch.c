@@ -186,11 +186,13 @@ rnnp_status rnnp_pass_target(rnnp_pass *pass)
     pass->output = pass->tape[0]->meta[v];
     pass->output.dim[t->rows.axis[v]] = (int64_t)pass->rows;
     const size_t rank = pass->output.rank;
-    const int rows_of_many = kind != RNNP_LOSS_BINARY && rank >= 2;
+    const int each = rnnp_loss_of_numbers(kind) && pass->batch->weights && pass->batch->weights->rank == rank;
+    const int rows_of_many = kind != RNNP_LOSS_BINARY && rank >= 2 && !each;
     pass->loss = (rnnp_loss_spec){.kind = kind,
                                   .smoothing = t->options.label_smoothing,
                                   .class_weights = t->options.class_weights,
-                                  .k = rows_of_many ? (size_t)pass->output.dim[rank - 1] : 1};
+                                  .k = rows_of_many ? (size_t)pass->output.dim[rank - 1] : 1,
+                                  .delta = t->options.huber_delta};
     if (t->options.class_weights && kind != RNNP_LOSS_BINARY && pass->loss.k != t->options.n_classes)
         return rnnp_fail(t->context, RNNP_ERR_SHAPE, "output %s has %zu classes, but %zu class weights were given",
                          t->model->outputs[t->options.output].name, pass->loss.k, t->options.n_classes);

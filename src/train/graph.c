@@ -96,7 +96,8 @@ static rnnp_status find_loss(rnnp_trainer *t)
     const rnnp_output_info *output = &model->outputs[t->options.output];
     const rnnp_meta *meta = &model->values[output->value].meta;
     const int axis = t->rows.axis[output->value];
-    const int items = !t->explains && kind != RNNP_LOSS_BINARY && !(kind == RNNP_LOSS_MSE && meta->rank < 2);
+    const int numbers = rnnp_loss_of_numbers(kind);
+    const int items = !t->explains && kind != RNNP_LOSS_BINARY && !(numbers && meta->rank < 2);
 
     t->loss_value = output->value;
     if (meta->dtype != RNNP_DTYPE_F32)
@@ -108,7 +109,7 @@ static rnnp_status find_loss(rnnp_trainer *t)
     if (items && (size_t)axis + 1 == meta->rank)
         return rnnp_fail(t->context, RNNP_ERR_SHAPE,
                          "output %s: the batch is its last dimension, where the loss expects the %s", output->name,
-                         kind == RNNP_LOSS_MSE ? "elements of a row" : "classes");
+                         numbers ? "elements of a row" : "classes");
     if (t->options.class_weights && kind != RNNP_LOSS_BINARY && !rnnp_dim_is_symbol(meta->dim[meta->rank - 1]) &&
         meta->dim[meta->rank - 1] != (int64_t)t->options.n_classes)
         return rnnp_fail(t->context, RNNP_ERR_SHAPE, "output %s has %lld classes, but %zu class weights were given",

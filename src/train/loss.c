@@ -45,6 +45,7 @@ static double weight_of(const rnnp_loss_spec *spec, const rnnp_loss_items *items
 void rnnp_loss_describe(const rnnp_loss_spec *spec, const rnnp_loss_items *items, size_t item, char *text, size_t size)
 {
     const float w = items->weight ? items->weight[item] : 1;
+    const int numbers = rnnp_loss_of_numbers(spec->kind);
     double sum = 0;
     text[0] = 0;
     if (!(w >= 0 && isfinite(w))) {
@@ -54,9 +55,8 @@ void rnnp_loss_describe(const rnnp_loss_spec *spec, const rnnp_loss_items *items
     } else {
         const float *t = target_of(spec, items, item);
         for (size_t j = 0; j < spec->k; sum += (double)t[j++]) {
-            if (spec->kind == RNNP_LOSS_MSE ? isfinite(t[j]) : t[j] >= 0 && t[j] <= 1) continue;
-            snprintf(text, size, "target %g at %zu is not %s", (double)t[j], j,
-                     spec->kind == RNNP_LOSS_MSE ? "finite" : "in [0, 1]");
+            if (numbers ? isfinite(t[j]) : t[j] >= 0 && t[j] <= 1) continue;
+            snprintf(text, size, "target %g at %zu is not %s", (double)t[j], j, numbers ? "finite" : "in [0, 1]");
             return;
         }
         if (spec->kind == RNNP_LOSS_CROSS) snprintf(text, size, "the target's sum is %g and not 1", sum);
@@ -74,7 +74,7 @@ static int target_is_good(const rnnp_loss_spec *spec, const rnnp_loss_items *ite
         return class >= 0 && (uint64_t) class < spec->k;
     }
     t = target_of(spec, items, i);
-    if (spec->kind == RNNP_LOSS_MSE) return rnnp_first_not_finite(t, spec->k) == spec->k;
+    if (rnnp_loss_of_numbers(spec->kind)) return rnnp_first_not_finite(t, spec->k) == spec->k;
     for (size_t j = 0; j < spec->k; sum += (double)t[j++]) bad |= !(t[j] >= 0 && t[j] <= 1);
     return !bad && (spec->kind != RNNP_LOSS_CROSS || fabs(sum - 1) <= 1e-3);
 }
@@ -82,7 +82,7 @@ static int target_is_good(const rnnp_loss_spec *spec, const rnnp_loss_items *ite
 size_t rnnp_loss_check(const rnnp_loss_spec *spec, const rnnp_loss_items *items, const rnnp_selection *select)
 {
     const size_t n = items->n * spec->k; /* numbers of a target where it has some */
-    const int good = spec->kind == RNNP_LOSS_MSE && rnnp_train_first_not_finite(select, items->target, n) == n;
+    const int good = rnnp_loss_of_numbers(spec->kind) && rnnp_train_first_not_finite(select, items->target, n) == n;
     if (good && !items->weight) return items->n;
     for (size_t i = 0; i < items->n; i++) {
         const float w = items->weight ? items->weight[i] : 1;
@@ -109,6 +109,19 @@ static double squares(const rnnp_loss_spec *spec, const rnnp_loss_items *items, 
             sum[l] += ((double)y[j + l] - (double)t[j + l]) * ((double)y[j + l] - (double)t[j + l]);
     for (size_t l = 0; j < spec->k; j++, l++) sum[l] += ((double)y[j] - (double)t[j]) * ((double)y[j] - (double)t[j]);
     return (((sum[0] + sum[4]) + (sum[2] + sum[6])) + ((sum[1] + sum[5]) + (sum[3] + sum[7]))) / (double)spec->k;
+}
+
+/* MAE: |y - t|; HUBER: a square up to delta, beyond it the line that goes on with the same slope (Huber 1964). */
+static double distances(const rnnp_loss_spec *spec, const rnnp_loss_items *items, size_t i)
+{
+    const float *y = items->y + i * spec->k, *t = target_of(spec, items, i);
+    const double delta = (double)spec->delta;
+    double sum = 0;
+    for (size_t j = 0; j < spec->k; j++) {
+        const double d = fabs((double)y[j] - (double)t[j]);
+        sum += spec->kind == RNNP_LOSS_MAE ? d : d > delta ? delta * (d - delta / 2) : d * d / 2;
+    }
+    return sum / (double)spec->k;
 }
 
 /* log sum exp(y - max). Four sums, for speed; their order is part of the result. */
@@ -184,12 +197,22 @@ void rnnp_loss_add(const rnnp_loss_spec *spec, const rnnp_loss_items *items, con
     for (size_t i = 0; i < items->n; i++) {
         const double w = weight_of(spec, items, i);
         if (w == 0) continue;
-        *sum += w * (spec->kind == RNNP_LOSS_MSE ? squares(spec, items, i) : cross(spec, items, select, i));
+        *sum += w * (spec->kind == RNNP_LOSS_MSE        ? squares(spec, items, i)
+                     : rnnp_loss_of_numbers(spec->kind) ? distances(spec, items, i)
+                                                        : cross(spec, items, select, i));
         *weight += w;
     }
 }
 
 /* ---- Gradients ---- */
+
+/* Of one number by its difference to the target: that itself, its sign, or what delta leaves of it. */
+static float slope(const rnnp_loss_spec *spec, float d)
+{
+    if (spec->kind == RNNP_LOSS_MAE) return (float)((d > 0) - (d < 0));
+    if (spec->kind == RNNP_LOSS_HUBER) return d > spec->delta ? spec->delta : d < -spec->delta ? -spec->delta : d;
+    return d;
+}
 
 /* dy holds softmax or sigmoid of y: gradient g (T p - t), T the sum of t, both smoothed. */
 static void back_item(const rnnp_loss_spec *spec, const rnnp_loss_items *items, size_t i, float g, float *dy)
@@ -207,8 +230,8 @@ static void back_item(const rnnp_loss_spec *spec, const rnnp_loss_items *items, 
         return;
     }
     t = target_of(spec, items, i);
-    if (spec->kind == RNNP_LOSS_MSE) {
-        for (size_t j = 0; j < k; j++) dy[j] = g * (y[j] - t[j]);
+    if (rnnp_loss_of_numbers(spec->kind)) {
+        for (size_t j = 0; j < k; j++) dy[j] = g * slope(spec, y[j] - t[j]);
         return;
     }
     for (size_t j = 0; j < k; j++) total += (double)t[j];
@@ -220,9 +243,11 @@ void rnnp_loss_back(const rnnp_loss_spec *spec, const rnnp_loss_items *items, co
                     float *dy)
 {
     const size_t n = items->n, k = spec->k;
+    const double share = spec->kind == RNNP_LOSS_MSE ? 2 : 1;
+    const int numbers = rnnp_loss_of_numbers(spec->kind);
     if (spec->kind == RNNP_LOSS_BINARY)
         select->op[RNNP_OP_sigmoid_f32_u35]->fn.sigmoid_f32_u35(&(rnnp_unary_args){.x = items->y, .y = dy, .n = n});
-    else if (spec->kind != RNNP_LOSS_MSE)
+    else if (!numbers)
         select->op[RNNP_OP_softmax_f32_u35]->fn.softmax_f32_u35(
             &(rnnp_row_args){.x = items->y, .y = dy, .rows = n, .cols = k, .ldx = k, .ldy = k});
     for (size_t i = 0; i < n; i++, dy += k) {
@@ -230,6 +255,6 @@ void rnnp_loss_back(const rnnp_loss_spec *spec, const rnnp_loss_items *items, co
         if (w == 0)
             for (size_t j = 0; j < k; j++) dy[j] = 0;
         else
-            back_item(spec, items, i, (float)(spec->kind == RNNP_LOSS_MSE ? 2 * w / (double)k : w), dy);
+            back_item(spec, items, i, (float)(numbers ? share * w / (double)k : w), dy);
     }
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Losses on the elements of one slice. The output is seen as items of k numbers: k is the last axis for CROSS, SPARSE
- * and MSE (a row's elements; rank below 2: 1), and 1 for BINARY. Formulas: rnnpack/train.h.
+ * and losses of numbers (a row's elements; rank below 2, or a weight for each element: 1), and 1 for BINARY. Formulas:
+ * rnnpack/train.h.
  */
 #ifndef RNNP_LOSS_H
 #define RNNP_LOSS_H
@@ -14,11 +15,18 @@ typedef struct rnnp_loss_spec {
     float smoothing;
     const float *class_weights; /* or NULL */
     size_t k;
+    float delta; /* HUBER, > 0 */
 } rnnp_loss_spec;
+
+/* Whether targets are numbers of any size, and not classes or probabilities. */
+static inline int rnnp_loss_of_numbers(rnnp_loss kind)
+{
+    return kind == RNNP_LOSS_MSE || kind == RNNP_LOSS_MAE || kind == RNNP_LOSS_HUBER;
+}
 
 typedef struct rnnp_loss_items {
     size_t n;
-    const float *y;     /* [n][k], logits for all but MSE */
+    const float *y;     /* [n][k], logits but for losses of numbers */
     const void *target; /* f32 [n][k]; SPARSE: i32 or i64 [n] */
     rnnp_dtype target_dtype;
     const float *weight; /* [n] or NULL */

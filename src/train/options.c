@@ -2,6 +2,7 @@
 #include "options.h"
 
 #include "../structs.h"
+#include "loss.h"
 
 #include <math.h>
 #include <string.h>
@@ -21,6 +22,7 @@ static rnnp_status check_ranges(const rnnp_context *context, const rnnp_train_op
         {"l2", o->l2, INFINITY},
         {"clip_value", o->clip_value, INFINITY},
         {"clip_norm", o->clip_norm, INFINITY},
+        {"huber_delta", o->huber_delta, INFINITY},
         {"rate", p->rate, INFINITY},
         {"momentum", p->momentum, 1},
         {"rho", p->rho, 1},
@@ -46,12 +48,16 @@ static rnnp_status check_ranges(const rnnp_context *context, const rnnp_train_op
 static rnnp_status check_classes(const rnnp_context *context, const rnnp_train_options *o)
 {
     float most = 0;
-    if (o->loss == RNNP_LOSS_MSE && o->label_smoothing != 0)
-        return rnnp_fail(context, RNNP_ERR_ARG, "train options: label_smoothing=%g, but MSE has no labels",
-                         (double)o->label_smoothing);
+    const char *name = o->loss == RNNP_LOSS_MSE ? "MSE" : o->loss == RNNP_LOSS_MAE ? "MAE" : "HUBER";
+    const int numbers = rnnp_loss_of_numbers(o->loss);
+    if (numbers && o->label_smoothing != 0)
+        return rnnp_fail(context, RNNP_ERR_ARG, "train options: label_smoothing=%g, but %s has no labels",
+                         (double)o->label_smoothing, name);
+    if (o->huber_delta != 0 && o->loss != RNNP_LOSS_HUBER)
+        return rnnp_fail(context, RNNP_ERR_ARG, "train options: huber_delta=%g belongs to HUBER",
+                         (double)o->huber_delta);
     if (!o->class_weights) return RNNP_OK;
-    if (o->loss == RNNP_LOSS_MSE)
-        return rnnp_fail(context, RNNP_ERR_ARG, "train options: class_weights, but MSE has no classes");
+    if (numbers) return rnnp_fail(context, RNNP_ERR_ARG, "train options: class_weights, but %s has no classes", name);
     if (o->n_classes == 0 || (o->loss == RNNP_LOSS_BINARY && o->n_classes != 2))
         return rnnp_fail(context, RNNP_ERR_ARG, "train options: class_weights with classes=%zu%s", o->n_classes,
                          o->loss == RNNP_LOSS_BINARY ? ", but BINARY has 2" : "");
@@ -75,7 +81,7 @@ rnnp_status rnnp_train_options_check(const rnnp_context *context, const rnnp_tra
         return status;
     o->optimizer = optimizer;
     if (!o->batch) o->batch = "batch";
-    if ((unsigned)o->loss > RNNP_LOSS_CROSS)
+    if ((unsigned)o->loss > RNNP_LOSS_HUBER)
         return rnnp_fail(context, RNNP_ERR_ARG, "train options: unknown loss %d", (int)o->loss);
     if (optimizer->kind < RNNP_OPTIMIZER_SGD || optimizer->kind > RNNP_OPTIMIZER_ADAMW)
         return rnnp_fail(context, RNNP_ERR_ARG, "train options: unknown optimizer %d", (int)optimizer->kind);
@@ -84,5 +90,7 @@ rnnp_status rnnp_train_options_check(const rnnp_context *context, const rnnp_tra
     if (!*o->batch)
         return rnnp_fail(context, RNNP_ERR_ARG, "train options: batch, the batch dimension's symbol, is empty");
     if ((status = check_ranges(context, o, optimizer)) != RNNP_OK) return status;
-    return check_classes(context, o);
+    if ((status = check_classes(context, o)) != RNNP_OK) return status;
+    if (o->huber_delta == 0) o->huber_delta = 1;
+    return RNNP_OK;
 }

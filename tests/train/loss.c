@@ -23,6 +23,10 @@ typedef struct loss_case {
 static const loss_case cases[] = {
     {RNNP_LOSS_MSE, 5, 3, 4, 0, 0, 0, RNNP_DTYPE_F32},
     {RNNP_LOSS_MSE, 7, 1, 1e4f, 0, 0, 1, RNNP_DTYPE_F32},
+    {RNNP_LOSS_MAE, 5, 3, 4, 0, 0, 0, RNNP_DTYPE_F32},
+    {RNNP_LOSS_MAE, 70, 1, 1e4f, 0, 0, 1, RNNP_DTYPE_F32},
+    {RNNP_LOSS_HUBER, 5, 3, 4, 0, 0, 0, RNNP_DTYPE_F32}, /* differences on both sides of delta */
+    {RNNP_LOSS_HUBER, 70, 9, 2, 0, 0, 1, RNNP_DTYPE_F32},
     {RNNP_LOSS_BINARY, 9, 1, 3, 0, 0, 0, RNNP_DTYPE_F32},
     {RNNP_LOSS_BINARY, 700, 1, 30, 0.1f, 1, 1, RNNP_DTYPE_F32},
     {RNNP_LOSS_BINARY, 16, 1, 1e4f, 0, 1, 0, RNNP_DTYPE_F32},
@@ -66,7 +70,7 @@ static void make(const loss_case *c, numbers_of *a)
         for (size_t j = 0; j < c->k; j++) {
             float *t = &a->t[i * c->k + j];
 
-            *t = c->kind == RNNP_LOSS_MSE ? *t : *t + 0.5f < 0.2f ? 0 : *t + 0.5f;
+            *t = rnnp_loss_of_numbers(c->kind) ? *t : *t + 0.5f < 0.2f ? 0 : *t + 0.5f;
             sum += (double)*t;
         }
         for (size_t j = 0; c->kind == RNNP_LOSS_CROSS && j < c->k; j++)
@@ -74,7 +78,7 @@ static void make(const loss_case *c, numbers_of *a)
         if (c->kind == RNNP_LOSS_BINARY && i % 3) a->t[i] = (float)(i % 3 - 1);
     }
     for (size_t j = 0; j < MOST; j++) a->class_weights[j] = fabsf(a->class_weights[j]) + 0.1f;
-    a->spec = (rnnp_loss_spec){c->kind, c->smoothing, c->class_weights ? a->class_weights : NULL, c->k};
+    a->spec = (rnnp_loss_spec){c->kind, c->smoothing, c->class_weights ? a->class_weights : NULL, c->k, 0.75f};
     a->items = (rnnp_loss_items){c->n, a->y, a->t, c->dtype, c->weights ? a->weight : NULL};
     if (sparse) a->items.target = c->dtype == RNNP_DTYPE_I64 ? (const void *)a->i64 : a->i32;
 }
@@ -104,10 +108,16 @@ static double item_loss(const numbers_of *a, size_t i, const double *y)
     const double s = (double)a->spec.smoothing;
     double l = 0, sum = 0, most = y[0];
 
-    if (a->spec.kind == RNNP_LOSS_MSE) {
-        for (size_t j = 0; j < k; j++) l += (y[j] - target(a, i, j)) * (y[j] - target(a, i, j)) / (double)k;
-        return l;
+    for (size_t j = 0; rnnp_loss_of_numbers(a->spec.kind) && j < k; j++) {
+        const double d = y[j] - target(a, i, j), delta = (double)a->spec.delta;
+
+        l += (a->spec.kind == RNNP_LOSS_MSE   ? d * d
+              : a->spec.kind == RNNP_LOSS_MAE ? fabs(d)
+              : fabs(d) <= delta              ? 0.5 * d * d
+                                              : delta * (fabs(d) - 0.5 * delta)) /
+             (double)k;
     }
+    if (rnnp_loss_of_numbers(a->spec.kind)) return l;
     if (a->spec.kind == RNNP_LOSS_BINARY) {
         const double t = (1 - s) * target(a, i, 0) + s / 2;
         const double log_p = y[0] > 0 ? -log1p(exp(-y[0])) : y[0] - log1p(exp(y[0]));
@@ -155,7 +165,7 @@ static void check_case(const loss_case *c, const rnnp_selection *select)
 
         row_of(&a, i, y);
         for (size_t j = 0; j<c->k; j += c->k> 100 ? 97 : 1) {
-            const double at = y[j], h = 1e-5 * (c->kind == RNNP_LOSS_MSE ? (double)c->scale : 1);
+            const double at = y[j], h = 1e-5 * (rnnp_loss_of_numbers(c->kind) ? (double)c->scale : 1);
             double up, down;
 
             y[j] = at + h;
@@ -164,7 +174,7 @@ static void check_case(const loss_case *c, const rnnp_selection *select)
             down = item_loss(&a, i, y);
             y[j] = at;
             assert_true(fabs((double)dy[i * c->k + j] - w * (up - down) / (2 * h)) <=
-                        1e-5 * w * (c->kind == RNNP_LOSS_MSE ? (double)c->scale : 1));
+                        1e-5 * w * (rnnp_loss_of_numbers(c->kind) ? (double)c->scale : 1));
         }
     }
 }
@@ -212,7 +222,7 @@ TEST(test_extremes)
     const float sure[] = {20, 0, -1}, far[] = {1e4f, -1e4f, 0}, infinite[] = {0, -INFINITY, 1};
     const int32_t zero[] = {0}, one[] = {1};
     const float t1[] = {1}, t0[] = {0}, y40[] = {40}, y1e4[] = {-1e4f}, nan3[] = {0, NAN, 1};
-    const rnnp_loss_spec sparse = {RNNP_LOSS_SPARSE, 0, NULL, 3}, binary = {RNNP_LOSS_BINARY, 0, NULL, 1};
+    const rnnp_loss_spec sparse = {RNNP_LOSS_SPARSE, 0, NULL, 3, 0}, binary = {RNNP_LOSS_BINARY, 0, NULL, 1, 0};
     float dy[3];
     double l, w;
 
@@ -241,11 +251,11 @@ TEST(test_masks)
     const int64_t class[] = {0, INT64_MIN, 1};
     const float t[] = {0.25f, 0.75f, NAN, 7, 1, 0};
 
-    for (int kind = RNNP_LOSS_SPARSE; kind <= RNNP_LOSS_CROSS; kind++) {
+    for (int kind = RNNP_LOSS_SPARSE; kind <= RNNP_LOSS_HUBER; kind++) {
         const size_t k = kind == RNNP_LOSS_BINARY ? 1 : 2;
-        const int has_classes = kind != RNNP_LOSS_MSE;
+        const int has_classes = !rnnp_loss_of_numbers((rnnp_loss)kind);
         const float masked[] = {1, NAN, 2}, bt[] = {1, NAN, 0}, ones[] = {1, 1};
-        const rnnp_loss_spec spec = {(rnnp_loss)kind, has_classes ? 0.1f : 0, has_classes ? ones : NULL, k};
+        const rnnp_loss_spec spec = {(rnnp_loss)kind, has_classes ? 0.1f : 0, has_classes ? ones : NULL, k, 1};
         rnnp_loss_items all = {3, k == 1 ? masked : y, k == 1 ? bt : t, RNNP_DTYPE_F32, weight}, unmasked;
         double l = 0, w = 0;
         float dy[6];
@@ -280,6 +290,8 @@ TEST(test_bad_targets)
     } bad[] = {
         {RNNP_LOSS_MSE, 2, {1, 2, 3, NAN}, "target nan at 1 is not finite"},
         {RNNP_LOSS_MSE, 2, {1, 2, INFINITY, 0}, "target inf at 0 is not finite"},
+        {RNNP_LOSS_MAE, 2, {1, 2, INFINITY, 0}, "target inf at 0 is not finite"},
+        {RNNP_LOSS_HUBER, 2, {1, 2, 3, NAN}, "target nan at 1 is not finite"},
         {RNNP_LOSS_BINARY, 1, {1, 1.5f}, "target 1.5 at 0 is not in [0, 1]"},
         {RNNP_LOSS_BINARY, 1, {1, NAN}, "is not in [0, 1]"},
         {RNNP_LOSS_CROSS, 2, {0, 1, 1.25f, -0.25f}, "target 1.25 at 0 is not in [0, 1]"},
@@ -290,11 +302,11 @@ TEST(test_bad_targets)
     const void *classes[] = {class, negative, large};
     char text[128];
 
-    assert_int_equal(rnnp_loss_check(&(rnnp_loss_spec){RNNP_LOSS_MSE, 0, NULL, 2},
+    assert_int_equal(rnnp_loss_check(&(rnnp_loss_spec){RNNP_LOSS_MSE, 0, NULL, 2, 0},
                                      &(rnnp_loss_items){1, NULL, large_sum, RNNP_DTYPE_F32, NULL}, select),
                      1);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        const rnnp_loss_spec spec = {bad[i].kind, 0, NULL, bad[i].k};
+        const rnnp_loss_spec spec = {bad[i].kind, 0, NULL, bad[i].k, 1};
         const rnnp_loss_items items = {2, bad[i].t, bad[i].t, RNNP_DTYPE_F32, NULL};
 
         assert_int_equal(rnnp_loss_check(&spec, &items, select), 1);
@@ -302,7 +314,7 @@ TEST(test_bad_targets)
         assert_non_null(strstr(text, bad[i].words));
     }
     for (size_t i = 0; i < 3; i++) {
-        const rnnp_loss_spec spec = {RNNP_LOSS_SPARSE, 0, NULL, 5};
+        const rnnp_loss_spec spec = {RNNP_LOSS_SPARSE, 0, NULL, 5, 0};
         const rnnp_loss_items items = {2, NULL, classes[i], i == 2 ? RNNP_DTYPE_I64 : RNNP_DTYPE_I32, NULL};
         const rnnp_loss_items weighted = {2, NULL, (const int32_t[]){0, 1}, RNNP_DTYPE_I32, bad_weight[i]};
 

@@ -61,7 +61,7 @@ TEST(test_older_struct)
 TEST(test_ranges)
 {
     BAD(o.loss = (rnnp_loss)-1, "unknown loss -1");
-    BAD(o.loss = (rnnp_loss)4, "unknown loss 4");
+    BAD(o.loss = (rnnp_loss)6, "unknown loss 6");
     BAD(given.kind = (rnnp_optimizer_kind)9, "unknown optimizer 9");
     BAD(o.math = (rnnp_math)3, "unknown math class 3");
     BAD(o.batch = "", "symbol, is empty");
@@ -72,6 +72,8 @@ TEST(test_ranges)
     BAD(o.l2 = INFINITY, "l2=inf is not a finite number >= 0");
     BAD(o.clip_value = NAN, "clip_value=nan is not");
     BAD(o.clip_norm = -1, "clip_norm=-1 is not");
+    BAD((o.loss = RNNP_LOSS_HUBER, o.huber_delta = -1), "huber_delta=-1 is not");
+    BAD(o.huber_delta = 2, "huber_delta=2 belongs to HUBER");
     BAD(given.rate = -1, "rate=-1 is not");
     BAD(given.rate = NAN, "rate=nan is not");
     BAD(given.momentum = 1, "momentum=1 is not in [0, 1)");
@@ -92,6 +94,8 @@ TEST(test_classes)
 
     BAD((o.loss = RNNP_LOSS_MSE, o.label_smoothing = 0.1f), "MSE has no labels");
     BAD((o.loss = RNNP_LOSS_MSE, o.class_weights = good, o.n_classes = 3), "MSE has no classes");
+    BAD((o.loss = RNNP_LOSS_MAE, o.label_smoothing = 0.1f), "MAE has no labels");
+    BAD((o.loss = RNNP_LOSS_HUBER, o.class_weights = good, o.n_classes = 3), "HUBER has no classes");
     BAD((o.class_weights = good), "classes=0");
     BAD((o.loss = RNNP_LOSS_BINARY, o.class_weights = good, o.n_classes = 3), "classes=3, but BINARY has 2");
     BAD((o.class_weights = none, o.n_classes = 2), "all class_weights are 0");

@@ -129,6 +129,61 @@ TEST(test_gradient)
         assert_true(fabs(slope(s.trainer, &d.batch, &d.h0[k], step, 0, NULL) - (double)dh[k]) < 1e-4);
 }
 
+/* Losses of numbers with a weight for each element: what is masked may be anything, and the rest counts alone. */
+TEST(test_element_weights)
+{
+    static const rnnp_loss losses[] = {RNNP_LOSS_MSE, RNNP_LOSS_MAE, RNNP_LOSS_HUBER};
+    enum { ROWS = 35, N = ROWS * CLASSES };
+    static float y[MOST_ROWS * CLASSES], h[MOST_ROWS * HIDDEN], t[N], w[N];
+    rnnp_tensor outputs[2] = {{.data = y}, {.data = h}};
+    const rnnp_tensor target = {RNNP_DTYPE_F32, 2, {ROWS, CLASSES}, .data = t},
+                      weights = {RNNP_DTYPE_F32, 2, {ROWS, CLASSES}, .data = w};
+    rnnp_train_result r = {.struct_size = sizeof r}, whole = r;
+    data d;
+
+    make_data(&d, ROWS, 8);
+    d.batch.target = &target;
+    for (size_t k = 0; k < sizeof losses / sizeof *losses; k++) {
+        rnnp_train_options options = default_options();
+        double sum = 0, weight = 0;
+        size_t n;
+
+        options.loss = losses[k];
+        options.huber_delta = losses[k] == RNNP_LOSS_HUBER ? 0.3f : 0;
+        DROPPED(tear_down) setup s = set_up(2, NULL, 0.0f, &options);
+        fill(t, N, 5, 1.0f);
+        for (size_t i = 0; i < N; i++) w[i] = 1;
+        d.batch.weights = NULL;
+        OK(rnnp_trainer_evaluate(s.trainer, &d.batch, &whole));
+        d.batch.weights = &weights;
+        OK(rnnp_trainer_evaluate(s.trainer, &d.batch, &r));
+        assert_true(r.weight == N && whole.weight == ROWS && fabs(r.loss - whole.loss) < 1e-12);
+        for (size_t i = 0; i < N; i += 3) w[i] = 0, t[i] = NAN;
+        for (size_t i = 1; i < N; i += 3) w[i] = 0.5f;
+        d.batch.outputs = outputs;
+        OK(rnnp_trainer_backward(s.trainer, &d.batch, &r));
+        d.batch.outputs = NULL;
+        for (size_t i = 0; i < N; i++) {
+            const double e = i % 3 ? fabs((double)y[i] - (double)t[i]) : 0, delta = (double)options.huber_delta;
+
+            sum += (double)w[i] * (losses[k] == RNNP_LOSS_MSE   ? e * e
+                                   : losses[k] == RNNP_LOSS_MAE ? e
+                                   : e > delta                  ? delta * (e - delta / 2)
+                                                                : e * e / 2);
+            weight += (double)w[i];
+        }
+        assert_true(r.weight == weight && fabs(r.loss - sum / weight) < 1e-9);
+        FREED float *g = all_of(s.trainer, 1, &n);
+        FREED float *p = malloc(n * sizeof *p);
+        OK(rnnp_trainer_get_parameter(s.trainer, 0, p));
+        for (size_t i = 0; i < elements_of(s.trainer, 0); i += 5)
+            assert_true(fabs(slope(s.trainer, &d.batch, &p[i], 0.001f, 0, p) - (double)g[i]) < 2e-4);
+        t[1] = NAN;
+        REFUSED(s.context, rnnp_trainer_backward(s.trainer, &d.batch, &r), RNNP_ERR_ARG,
+                "target nan at 0 is not finite");
+    }
+}
+
 /* An evaluation has the bits of a run of the exported model; training outputs have dropout. */
 TEST(test_export)
 {

@@ -25,7 +25,9 @@ static const char *misfit(rnnp_loss loss, double units, const char *function)
     case RNNP_LOSS_SPARSE:
         if (units < 2) return "loss = sparse and cross require one output per class; with loss = binary one is enough";
         return sigmoid ? "loss = sparse and cross require softmax or no activation" : NULL;
-    case RNNP_LOSS_MSE: break;
+    case RNNP_LOSS_MSE:
+    case RNNP_LOSS_MAE:
+    case RNNP_LOSS_HUBER: break;
     }
     return NULL;
 }
