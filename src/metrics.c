@@ -1,39 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rnnpack/metrics.h"
 
+#include "metrics_rows.h"
 #include "structs.h"
 
 #include <math.h>
-
-/* ---- What all have in common ---- */
-
-static double weight_of(const float *weight, size_t i) { return weight ? (double)weight[i] : 1; }
-
-/* Classes in range, weights finite and >= 0. */
-static int rows_are_good(const int32_t *truth, const float *weight, size_t n, size_t classes)
-{
-    for (size_t i = 0; i < n; i++) {
-        const double w = weight_of(weight, i);
-
-        if (truth[i] < 0 || (size_t)truth[i] >= classes || !(w >= 0 && isfinite(w))) return 0;
-    }
-    return 1;
-}
 
 static double sum_of(const float *weight, size_t n)
 {
     double sum = 0;
 
-    for (size_t i = 0; i < n; i++) sum += weight_of(weight, i);
+    for (size_t i = 0; i < n; i++) sum += rnnp_weight_of(weight, i);
     return sum;
-}
-
-static int are_probabilities(const float *p, size_t rows, size_t columns)
-{
-    for (size_t i = 0; i < rows; i++)
-        for (size_t j = 0; j < columns; j++)
-            if (!(p[i * columns + j] >= 0 && p[i * columns + j] <= 1)) return 0;
-    return 1;
 }
 
 /* ---- Confusion matrix ---- */
@@ -41,7 +19,7 @@ static int are_probabilities(const float *p, size_t rows, size_t columns)
 rnnp_status rnnp_metrics_confusion(size_t n, size_t classes, const float *p, const int32_t *truth, const float *weight,
                                    double *counts)
 {
-    if (classes == 0 || !counts || (n && (!p || !truth)) || !rows_are_good(truth, weight, n, classes))
+    if (classes == 0 || !counts || (n && (!p || !truth)) || !rnnp_rows_are_good(truth, weight, n, classes))
         return RNNP_ERR_ARG;
     for (size_t i = 0; i < n; i++)
         for (size_t j = 0; j < classes; j++)
@@ -51,7 +29,7 @@ rnnp_status rnnp_metrics_confusion(size_t n, size_t classes, const float *p, con
         size_t best = 0;
 
         for (size_t j = 1; j < classes; j++) best = row[j] > row[best] ? j : best;
-        counts[(size_t)truth[i] * classes + best] += weight_of(weight, i);
+        counts[(size_t)truth[i] * classes + best] += rnnp_weight_of(weight, i);
     }
     return RNNP_OK;
 }
@@ -100,28 +78,6 @@ rnnp_status rnnp_metrics_classes(size_t classes, const double *counts, rnnp_clas
 
 /* ---- Ranking ---- */
 
-/* Rows by falling score, equals in their order: a bottom-up merge sort between the halves of scratch. Returns the half
- * that holds the result. */
-static const size_t *sort_rows(const float *score, size_t n, size_t *scratch)
-{
-    size_t *from = scratch, *to = scratch + n;
-
-    for (size_t i = 0; i < n; i++) from[i] = i;
-    for (size_t run = 1; run < n; run *= 2) {
-        for (size_t left = 0; left < n; left += 2 * run) {
-            const size_t middle = n - left < run ? n : left + run, end = n - middle < run ? n : middle + run;
-            size_t a = left, b = middle;
-
-            for (size_t i = left; i < end; i++)
-                to[i] = b == end || (a < middle && score[from[a]] >= score[from[b]]) ? from[a++] : from[b++];
-        }
-        size_t *other = from;
-        from = to;
-        to = other;
-    }
-    return from;
-}
-
 rnnp_status rnnp_metrics_ranking(size_t n, const float *score, const int32_t *truth, const float *weight,
                                  size_t *scratch, double *roc_auc, double *average_precision, rnnp_curve_point *curve,
                                  size_t *points)
@@ -131,20 +87,20 @@ rnnp_status rnnp_metrics_ranking(size_t n, const float *score, const int32_t *tr
     size_t written = 0;
 
     if (!score || !truth || !scratch || !roc_auc || !average_precision || (curve && !points) ||
-        !rows_are_good(truth, weight, n, 2))
+        !rnnp_rows_are_good(truth, weight, n, 2))
         return RNNP_ERR_ARG;
     for (size_t i = 0; i < n; i++) {
         if (isnan(score[i])) return RNNP_ERR_ARG;
-        all[truth[i]] += weight_of(weight, i);
+        all[truth[i]] += rnnp_weight_of(weight, i);
     }
     if (!(all[0] > 0 && all[1] > 0)) return RNNP_ERR_ARG;
-    row = sort_rows(score, n, scratch);
+    row = rnnp_rows_by_score(score, n, scratch);
     if (curve) curve[written++] = (rnnp_curve_point){INFINITY, 0, 0, 1};
     for (size_t i = 0; i < n;) {
         const float threshold = score[row[i]];
         double tie[2] = {0};
 
-        for (; i < n && score[row[i]] == threshold; i++) tie[truth[row[i]]] += weight_of(weight, row[i]);
+        for (; i < n && score[row[i]] == threshold; i++) tie[truth[row[i]]] += rnnp_weight_of(weight, row[i]);
         if (tie[0] + tie[1] == 0) continue;
         pairs += tie[0] * (seen[1] + tie[1] / 2);
         seen[0] += tie[0];
@@ -168,8 +124,8 @@ rnnp_status rnnp_metrics_brier(size_t n, size_t classes, const float *p, const i
     const size_t columns = classes == 2 ? 1 : classes;
     double sum = 0;
 
-    if (!p || !truth || !brier || classes < 2 || !rows_are_good(truth, weight, n, classes) ||
-        !are_probabilities(p, n, columns) || !(sum_of(weight, n) > 0))
+    if (!p || !truth || !brier || classes < 2 || !rnnp_rows_are_good(truth, weight, n, classes) ||
+        !rnnp_are_probabilities(p, n, columns) || !(sum_of(weight, n) > 0))
         return RNNP_ERR_ARG;
     for (size_t i = 0; i < n; i++) {
         double row = 0;
@@ -179,7 +135,7 @@ rnnp_status rnnp_metrics_brier(size_t n, size_t classes, const float *p, const i
             const double d = (double)p[i * columns + j] - is;
             row += d * d;
         }
-        sum += weight_of(weight, i) * row;
+        sum += rnnp_weight_of(weight, i) * row;
     }
     *brier = sum / sum_of(weight, n);
     return RNNP_OK;
@@ -190,14 +146,14 @@ rnnp_status rnnp_metrics_calibration(size_t n, size_t n_bins, const float *p, co
 {
     double sum = 0, total;
 
-    if (!p || !truth || !bins || !ece || n_bins == 0 || !rows_are_good(truth, weight, n, 2) ||
-        !are_probabilities(p, n, 1) || !((total = sum_of(weight, n)) > 0))
+    if (!p || !truth || !bins || !ece || n_bins == 0 || !rnnp_rows_are_good(truth, weight, n, 2) ||
+        !rnnp_are_probabilities(p, n, 1) || !((total = sum_of(weight, n)) > 0))
         return RNNP_ERR_ARG;
     for (size_t b = 0; b < n_bins; b++) bins[b] = (rnnp_calibration_bin){0};
     for (size_t i = 0; i < n; i++) {
         const size_t b = (size_t)((double)p[i] * (double)n_bins);
         rnnp_calibration_bin *bin = &bins[b < n_bins ? b : n_bins - 1];
-        const double w = weight_of(weight, i);
+        const double w = rnnp_weight_of(weight, i);
 
         bin->weight += w;
         bin->mean += w * (double)p[i];
@@ -209,5 +165,50 @@ rnnp_status rnnp_metrics_calibration(size_t n, size_t n_bins, const float *p, co
         sum += bins[b].weight * fabs(bins[b].mean - bins[b].share);
     }
     *ece = sum / total;
+    return RNNP_OK;
+}
+
+/* ---- Decisions ---- */
+
+/* A ratio that nothing defines is no number. */
+static double part(double some, double all) { return all > 0 ? some / all : (double)NAN; }
+
+static rnnp_decision decide(double threshold, const double hits[2], const double all[2])
+{
+    const double tp = hits[1], fp = hits[0], fn = all[1] - tp, tn = all[0] - fp, n = all[0] + all[1];
+    const double odds = threshold / (1 - threshold);
+
+    return (rnnp_decision){.threshold = threshold,
+                           .tp = tp,
+                           .fp = fp,
+                           .tn = tn,
+                           .fn = fn,
+                           .sensitivity = part(tp, all[1]),
+                           .specificity = part(tn, all[0]),
+                           .ppv = part(tp, tp + fp),
+                           .npv = part(tn, tn + fn),
+                           .f1 = part(2 * tp, 2 * tp + fp + fn),
+                           .net_benefit = (tp - fp * odds) / n,
+                           .net_benefit_all = (all[1] - all[0] * odds) / n};
+}
+
+rnnp_status rnnp_metrics_decisions(size_t n, const float *p, const int32_t *truth, const float *weight,
+                                   size_t n_thresholds, const double *thresholds, rnnp_decision *decisions)
+{
+    double all[2] = {0};
+
+    if (!p || !truth || !decisions || !thresholds || !n_thresholds || !rnnp_rows_are_good(truth, weight, n, 2) ||
+        !rnnp_are_probabilities(p, n, 1) || !(sum_of(weight, n) > 0))
+        return RNNP_ERR_ARG;
+    for (size_t k = 0; k < n_thresholds; k++)
+        if (!(thresholds[k] >= 0 && thresholds[k] < 1)) return RNNP_ERR_ARG;
+    for (size_t i = 0; i < n; i++) all[truth[i]] += rnnp_weight_of(weight, i);
+    for (size_t k = 0; k < n_thresholds; k++) {
+        double hits[2] = {0};
+
+        for (size_t i = 0; i < n; i++)
+            if ((double)p[i] >= thresholds[k]) hits[truth[i]] += rnnp_weight_of(weight, i);
+        decisions[k] = decide(thresholds[k], hits, all);
+    }
     return RNNP_OK;
 }

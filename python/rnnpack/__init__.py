@@ -10,7 +10,7 @@
 
 docs/howto/python.md has more.
 """
-from . import layers
+from . import layers, metrics
 from ._native import lib as _lib
 from .attribution import Attribution
 from .build import Builder
@@ -34,5 +34,5 @@ __all__ = [
     "FormatError", "History",
     "Info", "Inspection", "LimitError", "Model", "Node", "OutOfMemoryError", "Plan", "Port", "Quantized", "Record",
     "Records", "ShapeError", "StateError", "Stream", "Trainer", "UnsupportedError", "fit", "info", "layers",
-    "load", "schedule", "train",
+    "load", "metrics", "schedule", "train",
 ]

@@ -132,6 +132,13 @@ v attribution_destroy p
 i attribution_run pp
 f schedule_rate pd
 v schedule_score pd
+i metrics_calibration zzppppp
+i metrics_decisions zpppzpp
+i metrics_normal dddpp
+i metrics_wilson dddp
+i metrics_delong zzppzppppp
+i metrics_resample zzpuupp
+i metrics_bootstrap dzpzpdpp
 """
 _ONNX = """
 i onnx_open_file pspp

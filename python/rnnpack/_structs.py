@@ -301,3 +301,21 @@ class AttributionBatch(Sized):
         ("struct_size", c_size_t), ("inputs", POINTER(Tensor)), ("n_inputs", c_size_t), ("baselines", POINTER(Tensor)),
         ("targets", POINTER(c_size_t)), ("attributions", POINTER(Tensor)), ("rows", POINTER(AttributionRow)),
     ]
+
+
+class CalibrationBin(Structure):
+    _fields_ = [(name, c_double) for name in ("weight", "mean", "share")]
+
+
+class Decision(Structure):
+    _fields_ = [(name, c_double) for name in (
+        "threshold", "tp", "fp", "tn", "fn", "sensitivity", "specificity", "ppv", "npv", "f1", "net_benefit",
+        "net_benefit_all")]
+
+
+class Interval(Structure):
+    _fields_ = [("low", c_double), ("high", c_double)]
+
+
+class Bootstrap(Structure):
+    _fields_ = [("interval", Interval), ("error", c_double), ("p_value", c_double), ("used", c_size_t)]

@@ -11,7 +11,12 @@
 #include <stdint.h>
 
 /* What a sequence of numbers is for; part of the counter, so that no two uses ever meet. */
-typedef enum rnnp_random_use { RNNP_RANDOM_DROPOUT = 1, RNNP_RANDOM_WEIGHTS, RNNP_RANDOM_ORDER } rnnp_random_use;
+typedef enum rnnp_random_use {
+    RNNP_RANDOM_DROPOUT = 1,
+    RNNP_RANDOM_WEIGHTS,
+    RNNP_RANDOM_ORDER,
+    RNNP_RANDOM_RESAMPLE
+} rnnp_random_use;
 
 /* One stream of numbers: use and `which` (a node's serial, a parameter's index) and `step` tell it from all others of
  * the seed. Numbers are addressed by index. */

@@ -258,6 +258,31 @@ void test_metrics()
     CHECK(status_of([&] { (void)calibration(5, score, truth, p); }) == RNNP_ERR_SHAPE);
 }
 
+void test_intervals()
+{
+    const std::vector<float> score = {0.1f, 0.8f, 0.3f, 0.2f, 0.6f, 0.4f};
+    const std::vector<int32_t> truth = {0, 1, 1, 0, 1, 0};
+    const std::vector<size_t> of = {0, 1, 2, 2, 0, 1}, few = {0};
+    const std::vector<double> at = {0.35, 0.5}, replicates = {0.5, 0.75, 0.9, 1.0};
+    const clusters by = {of, 3};
+    CHECK(decisions(score, truth, at)[1].tp == 2 && decisions(score, truth, at)[0].fp == 1);
+    CHECK(normal(2, 1).p_value < 0.05 && normal(2, 1).interval.low > 0 && wilson(0.5, 10).high < 1);
+    CHECK(delong(1, score, truth).auc[0] == ranking(score, truth).roc_auc);
+    CHECK(delong(1, score, truth, by).covariance.size() == 1);
+    const std::vector<float> weight = resample(6, 1, 0, by);
+    CHECK(weight[2] == weight[3] && weight[0] + weight[1] + weight[2] == 3);
+    CHECK(resample(6, 1, 0) != resample(6, 1, 1));
+    CHECK(bootstrap(0.8, replicates).used == 4);
+    CHECK(bootstrap(0.8, replicates, 0.9, replicates).interval.low >= 0.5);
+    CHECK(status_of([&] { (void)decisions(score, truth, at, std::vector<float>(5)); }) == RNNP_ERR_SHAPE);
+    CHECK(status_of([&] { (void)normal(0, -1); }) == RNNP_ERR_ARG);
+    CHECK(status_of([&] { (void)wilson(2, 1); }) == RNNP_ERR_ARG);
+    CHECK(status_of([&] { (void)delong(2, score, truth); }) == RNNP_ERR_SHAPE);
+    CHECK(status_of([&] { (void)delong(1, score, truth, {few, 1}); }) == RNNP_ERR_SHAPE);
+    CHECK(status_of([&] { (void)resample(6, 1, 0, {few, 1}); }) == RNNP_ERR_SHAPE);
+    CHECK(status_of([&] { (void)bootstrap(0.8, replicates, 1); }) == RNNP_ERR_ARG);
+}
+
 } // namespace
 
 void test_training_and_records(const char *folder)
@@ -267,4 +292,5 @@ void test_training_and_records(const char *folder)
     test_training(folder);
     test_attribution();
     test_metrics();
+    test_intervals();
 }
