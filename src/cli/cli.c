@@ -91,6 +91,15 @@ int cli_fail(const char *format, ...)
     return CLI_FAILED;
 }
 
+void cli_warn(const char *format, ...)
+{
+    char text[SENTENCE];
+    va_list list;
+    va_start(list, format);
+    fprintf(stderr, "rnnpack: warning: %s\n", sentence_of(text, format, list));
+    va_end(list);
+}
+
 int cli_status(const rnnp_context *context, rnnp_status status)
 {
     if (status == RNNP_OK) return CLI_OK;

@@ -134,6 +134,8 @@ const char *cli_bytes(double bytes);
 
 /* Prints "rnnpack: ..." on stderr, plainly, and returns CLI_FAILED. */
 int cli_fail(const char *format, ...) __attribute__((format(__printf__, 1, 2)));
+/* Prints "rnnpack: warning: ..." the same way. */
+void cli_warn(const char *format, ...) __attribute__((format(__printf__, 1, 2)));
 /* CLI_OK, or CLI_FAILED with the context's sentence for `status`. */
 int cli_status(const rnnp_context *context, rnnp_status status);
 

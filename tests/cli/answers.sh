@@ -13,7 +13,7 @@ tac "$work/mixed.csv" >"$work/turned.csv"
 
 # config TARGET LOSS LAYERS... [-- KEYS...]
 config() {
-    local keys=("data.target=$1" "train.loss=$2" train.rate=0.02 train.clip_norm=1)
+    local keys=("data.target=$1" "train.loss=$2" data.shared=allow train.rate=0.02 train.clip_norm=1)
     shift 2
     [[ " $* " == *" -- "* ]] || set -- "$@" --
     configure "$@" "${keys[@]}"

@@ -96,7 +96,7 @@ broken "[search] has 18446744073709551616 combinations, more than 100000" "gru 3
 
 # ---- Seeds: the best one is kept by what no test set has a part in, and told ----
 
-config "gru 4" "dense 2 softmax" -- data.train=two.csv data.test=more.csv train.validation=0.3 train.epochs=6 train.seed=1 train.seeds=4 train.rate=0.02
+config "gru 4" "dense 2 softmax" -- data.train=two.csv data.test=more.csv data.shared=allow train.validation=0.3 train.epochs=6 train.seed=1 train.seeds=4 train.rate=0.02
 expect 0 train "$work/config.ini" -o "$work/kept.onnx" --predictions "$work/kept.csv"
 cp "$work/out" "$work/seeds"
 kept=$(sed -n 's/^kept: seed \([0-9]*\), with the best score on the validation part: .*/\1/p' "$work/seeds")

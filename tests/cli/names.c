@@ -243,6 +243,48 @@ TEST(dates_are_times)
             "data:3: column 2 (t): time goes back in sequence '1': 2024-02-27 is less than in line 2");
 }
 
+/* Rows from after the label was known tell what is to be predicted. */
+TEST(labels_have_a_time)
+{
+    static const char text[] = "id,t,known,x,y\n1,1,2,10,u\n2,5,,20,v\n1,2,2,11,u\n2,9,,21,v\n1,3,2,12,u\n";
+    static const char late[] = "id,t,known,x,y\n1,3,2,10,u\n";
+
+    reads(TIMED "label_time = known\nfuture = drop\n", text, "10 11 | 20 21", "u v");
+    refused(TIMED "label_time = known\n", text,
+            "data:6: column 2 (t): sequence '1' has the time 3, after its label_time 2; [data] future = drop leaves "
+            "such rows out");
+    refused(TIMED "label_time = known\nfuture = drop\n", late, "data: sequence '1' has no row up to its label_time");
+    refused(TIMED "label_time = known\n", "id,t,known,x,y\n1,1,5,10,u\n1,2,6,11,u\n",
+            "data:3: column 3 (known): sequence '1' has the label_time '6' here and another one in line 2");
+    refused(TIMED "label_time = known\n", "id,t,known,x,y\n1,1,5,10,u\n1,2,,11,u\n",
+            "data:3: column 3 (known): sequence '1' has the label_time '' here and another one in line 2");
+    refused(TIMED "label_time = known\n", "id,t,known,x,y\n1,2024-05-01,5,10,u\n",
+            "data:2: column 3 (known): '5' is a number, and times before it are dates");
+    refused(TIMED "label_time = gone\n", text, "data:1: there is no column 'gone' ([data] label_time)");
+    /* What a row that is left out says is not read, nor do its categories become channels. */
+    reads(TIMED "label_time = known\nfuture = drop\ncategories = x\n",
+          "id,t,known,x,y\n1,2024-05-01,2024-05-02T12:00,a,u\n1,2024-05-03,2024-05-02T12:00,b,u\n", "1", "u");
+    refused(TIMED "label_time = known\nfuture = drop\n", "id,t,known,x,y\n1,1,2,1,u\n1,3,2,2,u\n1,2,2,3,u\n",
+            "data:4: column 2 (t): time goes back in sequence '1': 2 is less than in line 3");
+}
+
+/* Data to predict need no time of a label; with labels they do. */
+TEST(data_to_predict_have_no_label_time)
+{
+    READING(r, TIMED "label_time = known\n", "id,t,known,x,y\n1,1,2,10,u\n2,1,2,11,v\n");
+    vocabulary words = {0};
+    dataset set;
+    const data_source from = {&r.config, write_text("data", "id,t,x\n1,3,10\n"), NULL, &r.set, &words, 0},
+                      labelled = {&r.config, in_folder("labelled"), NULL, &r.set, &words, 0};
+
+    assert_int_equal(dataset_read(&from, &set), CLI_OK);
+    assert_int_equal(set.features, 1);
+    dataset_free(&set);
+    write_text("labelled", "id,t,x,y\n1,3,10,u\n");
+    assert_int_equal(dataset_read(&labelled, &set), CLI_FAILED);
+    assert_string_equal(said, "labelled:1: there is no column 'known' ([data] label_time)");
+}
+
 TEST(a_test_set_is_like_the_training_data)
 {
     static const struct {

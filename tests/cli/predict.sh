@@ -31,6 +31,7 @@ id = patient
 time = when
 label = dead
 group = ward
+shared = allow
 features = hb, sex,
     alb     ; goes on
 categories = sex

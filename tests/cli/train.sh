@@ -31,7 +31,7 @@ at_least() {
 # ---- A classifier: learns, is written, evaluates to the same numbers, has the same bits everywhere ----
 
 config wide train.csv label sparse "lstm 16" "dropout 0.1" "dense 2 softmax" -- \
-    data.test=test.csv data.standardise=yes train.epochs=12 train.batch=16 train.rate=0.01 train.validation=0.2 \
+    data.test=test.csv data.shared=allow data.standardise=yes train.epochs=12 train.batch=16 train.rate=0.01 train.validation=0.2 \
     train.patience=6 train.clip_norm=1 train.schedule=plateau train.balanced=yes train.score=auc
 gives "120 sequences of up to 12 steps, 1 feature, 2 classes; test set of 40" train "$work/config.ini" -o "$work/model.onnx" --curve "$work/curve.svg" --roc "$work/roc.svg" --predictions "$work/p.npy"
 prints "epoch   1"
@@ -101,7 +101,7 @@ expect 0 eval "$work/words.onnx" --config "$work/config.ini"
 
 config wide train.csv next mse "rnn 8 tanh" "dense 1" -- data.standardise=yes train.epochs=8 train.rate=0.02 train.validation=0.2
 gives "persistence" train "$work/config.ini"
-config wide train.csv input mse "lstm 8" "repeat" "lstm 8" "dense 1" -- data.standardise=yes train.epochs=3 data.test=test.csv
+config wide train.csv input mse "lstm 8" "repeat" "lstm 8" "dense 1" -- data.standardise=yes train.epochs=3 data.test=test.csv data.shared=allow
 gives "test: 40 sequences, loss" train "$work/config.ini"
 
 config wide train.csv label sparse "\$cell \$hidden" "dense 2 softmax" -- train.epochs=4 train.validation=0.25 \

@@ -27,7 +27,7 @@ patients() {
                         there = uniform() > (t == visits ? 0.9 : z[k] < 0 ? 0.7 : 0.3)
                         line = line "," (there ? sprintf("%.4f", z[k]) : "")
                     }
-                    rows = rows i "," sprintf("%.4f", time) line "\n"
+                    rows = rows seed "-" i "," sprintf("%.4f", time) line "\n"
                 }
                 gsub(/\n/, "," (sum > 0) "\n", rows)
                 printf "%s", rows

@@ -78,6 +78,7 @@ int reasons_configure(reasons *r, const cli_call *call)
     as.test = call->arrays.n ? call->arrays.at[0].value : NULL;
     TRY(task_configure(&t, NULL));
     if (as.test) t.config.test_labels[0] = '\0'; /* which were of another file */
+    t.config.shared = SHARED_ALLOW;              /* what is explained is not judged by it */
     if (t.config.format == DATA_TOKENS)
         return cli_fail("tokens have no gradient: the model reads whole numbers, so there is nothing to attribute to");
     TRY(task_open(&t, NULL, 0));

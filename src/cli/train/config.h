@@ -17,6 +17,8 @@ typedef enum data_missing { MISSING_REFUSE, MISSING_CARRY, MISSING_MEAN, MISSING
 typedef enum data_labels { LABELS_TEXT, LABELS_NUMBER } data_labels;
 typedef enum data_unit { UNIT_MILLIVOLT, UNIT_MICROVOLT, UNIT_VOLT } data_unit;
 typedef enum data_annotations { ANNOTATIONS_NONE, ANNOTATIONS_POINTS, ANNOTATIONS_SPANS } data_annotations;
+typedef enum data_future { FUTURE_REFUSE, FUTURE_DROP } data_future;
+typedef enum data_shared { SHARED_REFUSE, SHARED_ALLOW } data_shared;
 typedef enum data_clipped { CLIPPED_KEEP, CLIPPED_MISSING } data_clipped;
 typedef enum time_unit { TIME_DAYS, TIME_HOURS, TIME_MINUTES, TIME_SECONDS } time_unit;
 typedef enum train_score { SCORE_LOSS, SCORE_ACCURACY, SCORE_AUC, SCORE_F1 } train_score;
@@ -41,13 +43,16 @@ typedef struct train_config {
     data_format format;
     char train[CONFIG_TEXT], test[CONFIG_TEXT], train_labels[CONFIG_TEXT], test_labels[CONFIG_TEXT];
     char id[CONFIG_TEXT], time[CONFIG_TEXT], label[CONFIG_TEXT], group[CONFIG_TEXT]; /* csv: names of columns */
-    text_list features;   /* csv: names of columns; none: all others */
-    text_list categories; /* csv: those of them that are texts */
-    time_unit time_unit;  /* csv: what dates are counted in */
-    char separator;       /* wide, csv: ',' unless given; ' ' is any blank */
-    char decimal;         /* wide, csv: '.' or ',' */
+    char label_time[CONFIG_TEXT]; /* csv: the column of when the label was known */
+    data_future future;           /* csv: visits after that */
+    text_list features;           /* csv: names of columns; none: all others */
+    text_list categories;         /* csv: those of them that are texts */
+    time_unit time_unit;          /* csv: what dates are counted in */
+    char separator;               /* wide, csv: ',' unless given; ' ' is any blank */
+    char decimal;                 /* wide, csv: '.' or ',' */
     data_labels label_type;
     text_list missing_values; /* wide, csv: what else stands for no value */
+    data_shared shared;       /* groups and ids of the training set in the test set */
     data_target target;
     size_t horizon;        /* next: how many steps ahead */
     size_t window, stride; /* 0: whole sequences */

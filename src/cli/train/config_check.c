@@ -27,6 +27,8 @@ static int check_format(const train_config *c)
         {"features", CSV},
         {"categories", CSV},
         {"time_unit", CSV},
+        {"label_time", CSV},
+        {"future", CSV},
         {"label", WIDE | CSV | RECORDINGS},
         {"separator", WIDE | CSV | RECORDINGS},
         {"decimal", WIDE | CSV},
@@ -66,17 +68,22 @@ static int check_format(const train_config *c)
 /* A column has one meaning. */
 static int check_columns(const train_config *c)
 {
-    const char *const names[] = {"id", "time", "label", "group"};
-    const char *const columns[] = {c->id, c->time, c->label, c->group};
+    enum { ROLES = 5 };
+    const char *const names[ROLES] = {"id", "time", "label", "group", "label_time"};
+    const char *const columns[ROLES] = {c->id, c->time, c->label, c->group, c->label_time};
     if (c->format != DATA_CSV) return CLI_OK;
     if (!*c->id) return config_blame(c, "data", "id", "[data] id, the column that tells sequences apart, is missing");
-    for (int a = 0; a < 4; a++)
+    for (int a = 0; a < ROLES; a++)
         for (int b = 0; b < a; b++)
             if (*columns[a] && strcmp(columns[a], columns[b]) == 0)
                 return config_blame(c, "data", names[a], "column '%.80s' is both %s and %s", columns[a], names[b],
                                     names[a]);
+    if (*c->label_time && (!*c->label || !*c->time))
+        return config_blame(c, "data", "label_time", "[data] label_time requires label and time");
+    if (config_line(c, "data", "future") && !*c->label_time)
+        return config_blame(c, "data", "future", "[data] future requires label_time");
     for (size_t f = 0; f < c->features.n; f++) {
-        for (int a = 0; a < 4; a++)
+        for (int a = 0; a < ROLES; a++)
             if (strcmp(c->features.at[f], columns[a]) == 0)
                 return config_blame(c, "data", "features", "column '%.80s' is both %s and one of features", columns[a],
                                     names[a]);

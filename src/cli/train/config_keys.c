@@ -20,6 +20,8 @@ static const key_words time_units = {TIME_DAYS, {"days", "hours", "minutes", "se
 static const key_words units = {UNIT_MILLIVOLT, {"mV", "uV", "V"}};
 static const key_words annotations = {ANNOTATIONS_NONE, {"none", "points", "spans"}};
 static const key_words clippings = {CLIPPED_KEEP, {"keep", "missing"}};
+static const key_words sharing = {SHARED_REFUSE, {"refuse", "allow"}};
+static const key_words futures = {FUTURE_REFUSE, {"refuse", "drop"}};
 static const key_words targets = {TARGET_LABEL, {"label", "next", "input"}};
 static const key_words missings = {MISSING_REFUSE, {"refuse", "carry", "mean", "zero"}};
 static const key_words label_types = {LABELS_TEXT, {"text", "number"}};
@@ -117,6 +119,9 @@ static const ini_key keys[] = {
     DOUBLE("data", "before", before, 0, 1e6),
     DOUBLE("data", "after", after, 0, 1e6),
     DOUBLE("data", "block", block, 0, 1e9),
+    WORD("data", "shared", shared, sharing),
+    NAME("data", "label_time", label_time),
+    WORD("data", "future", future, futures),
 };
 enum { N_KEYS = COUNT(keys) };
 _Static_assert((int)N_KEYS <= (int)CONFIG_KEYS, "the configuration has a line for each key");

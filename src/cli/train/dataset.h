@@ -5,6 +5,7 @@
  *   read_*.c    files of each format into a dataset; recordings: which ones (sources.c), what of them (select.c)
  *   prepare.c   windows, missing values, scaling
  *   split.c     parts of a dataset by sequence or by group
+ *   leaks.c     what the training set and the test set share
  */
 #ifndef RNNP_CLI_DATASET_H
 #define RNNP_CLI_DATASET_H
@@ -101,6 +102,12 @@ int split_folds(const dataset *set, size_t parts, size_t p, uint64_t seed, row_l
 /* A part of `from` of about this share is held out, the same way. */
 int split_share(const dataset *set, const row_list *from, double share, uint64_t seed, row_list *kept, row_list *held);
 row_list split_all(const dataset *set);
+
+/* ---- leaks.c ---- */
+
+/* Unless config->shared allows it, refuses a test set (of the file `path`) with groups or ids of the training set, and
+ * says on stderr which of its sequences are sequences of the training set under other ids. */
+int leaks_check(const train_config *config, const char *path, const dataset *train, const dataset *test);
 
 /* ---- dataset.c: what the readers share, a dataset that grows step by step ---- */
 

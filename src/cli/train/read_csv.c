@@ -13,14 +13,14 @@
 
 #include "categories.h"
 
-enum { ID, TIME, LABEL, GROUP, ROLES };
-static const char *const role_names[ROLES] = {"id", "time", "label", "group"};
+enum { ID, TIME, LABEL, GROUP, LABEL_TIME, ROLES };
+static const char *const role_names[ROLES] = {"id", "time", "label", "group", "label_time"};
 
 typedef struct sequence {
     const char *id;      /* in the builder's list, where its label and group are, too */
     size_t number, line; /* of its first row */
     size_t last_line, steps;
-    double last_time;
+    double last_time, label_time; /* label_time: NaN where nothing tells it */
 } sequence;
 
 /* Rows as they come; they are brought together in the end. */
@@ -90,11 +90,12 @@ static int find_column(const reader *r, const char *name, const char *key, size_
 static int find_roles(reader *r)
 {
     const train_config *c = r->b.from->config;
-    const char *const names[ROLES] = {c->id, c->time, c->label, c->group};
+    const char *const names[ROLES] = {c->id, c->time, c->label, c->group, c->label_time};
     for (int k = 0; k < ROLES; k++) {
         r->role[k] = SIZE_MAX;
         /* Data to predict need neither labels nor groups. */
         if (r->b.from->like && (k == LABEL || k == GROUP) && !search_header(r, names[k])) continue;
+        if (k == LABEL_TIME && r->role[LABEL] == SIZE_MAX && !search_header(r, names[k])) continue;
         if (*names[k] && find_column(r, names[k], role_names[k], &r->role[k]) != CLI_OK) return CLI_FAILED;
     }
     return CLI_OK;
@@ -203,6 +204,9 @@ static int read_header(reader *r)
 
 static int by_id(const void *a, const void *b) { return strcmp(((const sequence *)a)->id, ((const sequence *)b)->id); }
 
+/* Roles whose fields are names, and not times. */
+static int is_name(int role) { return role != TIME && role != LABEL_TIME; }
+
 /* The field of a role in this row, or NULL where nothing has that role. */
 static const char *role_text(const reader *r, int role)
 {
@@ -211,13 +215,13 @@ static const char *role_text(const reader *r, int role)
 
 static int new_sequence(reader *r)
 {
-    text_list *const lists[ROLES] = {&r->b.ids, NULL, &r->b.labels, &r->b.groups};
+    text_list *const lists[ROLES] = {&r->b.ids, NULL, &r->b.labels, &r->b.groups, NULL};
     if (r->n >= INT32_MAX) return row_fault(r, "more sequences than %d", INT32_MAX - 1);
     for (int k = 0; k < ROLES; k++)
-        if (k != TIME && role_text(r, k)) text_add(lists[k], role_text(r, k));
+        if (is_name(k) && role_text(r, k)) text_add(lists[k], role_text(r, k));
     cli_grow(&r->all, &r->room_all, r->n + 1, sizeof *r->all);
     r->last = r->all[r->n] = cli_alloc(1, sizeof *r->last);
-    *r->last = (sequence){.id = r->b.ids.at[r->n], .number = r->n, .line = r->t.line};
+    *r->last = (sequence){.id = r->b.ids.at[r->n], .number = r->n, .line = r->t.line, .label_time = NAN};
     r->n++;
     return tsearch(r->last, &r->by_id, by_id) ? CLI_OK : row_fault(r, "out of memory");
 }
@@ -228,7 +232,7 @@ static int find_sequence(reader *r)
     const sequence key = {.id = r->t.text + r->t.at[r->role[ID]]};
     const char *const texts[ROLES] = {[LABEL] = role_text(r, LABEL), [GROUP] = role_text(r, GROUP)};
     for (int k = 0; k < ROLES; k++)
-        if (k != TIME && role_text(r, k) && build_nameless(role_text(r, k)))
+        if (is_name(k) && role_text(r, k) && build_nameless(role_text(r, k)))
             return fault(r, r->role[k], "the %s is missing: '%s'", role_names[k], role_text(r, k));
     if (!r->last || strcmp(r->last->id, key.id) != 0) {
         sequence *const *found = tfind(&key, &r->by_id, by_id);
@@ -247,7 +251,7 @@ static int find_sequence(reader *r)
 }
 
 /* A number, or a date, which becomes a number of [data] time_unit. A column has one of them. */
-static int read_time(reader *r, const char *text, double *time)
+static int read_time(reader *r, int role, const char *text, double *time)
 {
     static const double seconds[] = {[TIME_DAYS] = 86400, [TIME_HOURS] = 3600, [TIME_MINUTES] = 60, [TIME_SECONDS] = 1};
     const char *wrong = text_number(text, r->b.from->config->decimal, time);
@@ -255,7 +259,7 @@ static int read_time(reader *r, const char *text, double *time)
     if (wrong) wrong = text_date(text, time);
     if (!wrong && r->dated && dated != (r->dated > 0)) wrong = "is a date, and times before it are numbers";
     if (wrong && r->dated > 0 && !dated) wrong = "is a number, and times before it are dates";
-    if (wrong) return fault(r, r->role[TIME], "'%.80s' %s", text, wrong);
+    if (wrong) return fault(r, r->role[role], "'%.80s' %s", text, wrong);
     r->dated = dated ? 1 : -1;
     if (dated) *time /= seconds[r->b.from->config->time_unit];
     return CLI_OK;
@@ -268,13 +272,37 @@ static int take_time(reader *r)
     double time = 0;
     if (!text) return CLI_OK;
     if (build_missing(r->b.from->config, text)) return fault(r, r->role[TIME], "the time is missing: '%s'", text);
-    TRY(read_time(r, text, &time));
-    if (s->steps && time < s->last_time)
+    TRY(read_time(r, TIME, text, &time));
+    if (s->last_line && time < s->last_time)
         return fault(r, r->role[TIME], "time goes back in sequence '%.80s': %s is less than in line %zu", s->id, text,
                      s->last_line);
     s->last_time = time;
     r->time[r->rows] = time;
     return CLI_OK;
+}
+
+/* When the label was known: one time in all rows of a sequence. A missing one is no limit. */
+static int take_label_time(reader *r)
+{
+    const char *text = role_text(r, LABEL_TIME);
+    sequence *s = r->last;
+    double time = NAN;
+    if (!text) return CLI_OK;
+    if (!build_missing(r->b.from->config, text)) TRY(read_time(r, LABEL_TIME, text, &time));
+    if (r->t.line == s->line) s->label_time = time;
+    if (s->label_time == time || (isnan(time) && isnan(s->label_time))) return CLI_OK;
+    return fault(r, r->role[LABEL_TIME], "sequence '%.80s' has the label_time '%.80s' here and another one in line %zu",
+                 s->id, text, s->line);
+}
+
+/* A row from after the label was known would tell what is to be predicted. */
+static int is_late(const reader *r) { return r->last->last_time > r->last->label_time; }
+
+static int refuse_late(reader *r)
+{
+    return fault(r, r->role[TIME],
+                 "sequence '%.80s' has the time %s, after its label_time %s; [data] future = drop leaves such rows out",
+                 r->last->id, role_text(r, TIME), role_text(r, LABEL_TIME));
 }
 
 static const char *take_category(const reader *r, size_t f, const char *text, float *x)
@@ -293,13 +321,15 @@ static int take_row(reader *r)
     cli_grow(&r->owner, &r->room_owner, r->rows + 1, sizeof *r->owner);
     TRY(find_sequence(r));
     TRY(take_time(r));
+    TRY(take_label_time(r));
+    r->last->last_line = r->t.line;
+    if (is_late(r)) return r->b.from->config->future == FUTURE_DROP ? CLI_OK : refuse_late(r);
     for (size_t f = 0; f < F; f++) {
         const char *text = table_field(&r->t, r->feature[f]);
         float *x = &r->x[r->rows * F + f];
         const char *wrong = r->category[f] ? take_category(r, f, text, x) : build_feature(r->b.from->config, text, x);
         if (wrong) return fault(r, r->feature[f], "'%.80s' %s", text, wrong);
     }
-    r->last->last_line = r->t.line;
     r->last->steps++;
     r->owner[r->rows++] = (uint32_t)r->last->number;
     return CLI_OK;
@@ -347,6 +377,8 @@ static int gather(reader *r)
     for (size_t i = 0; i < r->n; i++) next[i + 1] = next[i] + r->all[i]->steps;
     for (size_t k = 0; k < r->rows; k++) order[next[r->owner[k]]++] = k;
     for (size_t i = 0, k = 0; i < r->n; i++) {
+        if (!r->all[i]->steps)
+            return cli_fail("%s: sequence '%.80s' has no row up to its label_time", r->b.from->path, r->all[i]->id);
         build_sequence(&r->b, NULL, NULL, NULL);
         for (size_t s = 0; s < r->all[i]->steps; s++, k++) {
             widen(r, r->x + order[k] * r->n_raw, x);

@@ -102,6 +102,7 @@ int task_open(task *t, const char *words, int for_checkpoint)
     if (words) TRY(vocabulary_read(&t->words, words));
     TRY(read_data(t, words == NULL));
     TRY(cli_context(call->threads == SIZE_MAX ? t->config.threads : call->threads, call->isa, &t->e.context));
+    if (t->test_set.n) TRY(leaks_check(&t->config, t->config.test, &t->train, &t->test_set));
     t->e.config = &t->config;
     t->e.train = &t->train;
     t->e.test = t->test_set.n ? &t->test_set : NULL;
