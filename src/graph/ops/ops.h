@@ -17,7 +17,7 @@
  *   format.c       this header's functions on formats of weights
  *   control.c      If; loop.c: Loop
  *   constant.c     Constant, ConstantOfShape, Range; random.c: Multinomial
- *   recurrent.c    RNN, LSTM, GRU
+ *   recurrent_node.c, _attributes.c, _shapes.c  RNN, LSTM, GRU
  *
  * params.h: what their attributes say, for gradients.
  *
