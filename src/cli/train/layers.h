@@ -2,8 +2,8 @@
  *
  * The lines of [model] layers while a model is built (network.h describes them).
  *
- *   network.c          the model around the layers
- *   layers.c           kinds of layers, and what their lines have in common
+ *   network_build.c    the model around the layers, and the kinds of lines
+ *   layers.c           what lines have in common
  *   layers_plain.c     dense, pooling, and what else has no memory
  *   layers_recurrent.c cells, and layers for irregular visits
  */
@@ -13,6 +13,20 @@
 #include "network.h"
 
 enum { LAYER_WORDS = 8, LAYER_OPSET = 22, LAYER_UNITS = 1 << 20 };
+
+struct builder;
+
+/* What a line of layers may begin with. */
+typedef struct layer_kind {
+    const char *name;
+    int (*add)(struct builder *b);
+    int over_time; /* it needs every step of what comes before */
+    /* of a cell */
+    rnnp_cell cell;
+    size_t gates;
+    int peepholes;
+    const char *second; /* function; "NONE" of a cell with one */
+} layer_kind;
 
 /* What the layers so far have come to. */
 typedef struct builder {
@@ -27,28 +41,14 @@ typedef struct builder {
     size_t line;
     char words[LAYER_WORDS][64];
     size_t n_words;
+    const layer_kind *kind;
+    int needs_steps; /* what follows needs every step */
 } builder;
-
-/* What a line of layers may begin with. */
-typedef struct layer_kind {
-    const char *name;
-    int (*add)(builder *b);
-    int over_time; /* it needs every step of what comes before */
-    /* of a cell */
-    rnnp_cell cell;
-    size_t gates;
-    int peepholes;
-    const char *second; /* function; "NONE" of a cell with one */
-} layer_kind;
 
 /* ---- layers.c ---- */
 
-/* The kind of a line, NULL when there is none of its first word. */
-const layer_kind *layer_find_kind(const char *line);
-/* Adds the layer of line b->line. */
-int layer_add(builder *b);
-/* Whether what follows needs every step. */
-int layer_needs_steps(const builder *b);
+/* b->words, of line b->line. */
+int layer_split(builder *b);
 /* Fails with a sentence that names the line. */
 int layer_wrong(const builder *b, const char *what);
 /* The context's sentence, with the line that it is about. */

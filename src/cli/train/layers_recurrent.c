@@ -43,7 +43,7 @@ static int recurrent_word(const char *word, const layer_kind *kind, rnnp_recurre
 
 int layer_recurrent(builder *b)
 {
-    const layer_kind *kind = layer_find_kind(b->words[0]);
+    const layer_kind *kind = b->kind;
     rnnp_recurrent_options o;
     double hidden;
     if (!b->has_steps)
@@ -51,7 +51,7 @@ int layer_recurrent(builder *b)
             b, "there are no steps here: the layer before gives only its last one (use sequences, or repeat)");
     TRY(layer_number(b, 1, LAYER_UNITS, &hidden));
     rnnp_recurrent_options_init(&o, kind->cell, b->width, (size_t)hidden);
-    o.last_step = !layer_needs_steps(b);
+    o.last_step = !b->needs_steps;
     o.order = RNNP_ORDER_PYTORCH; /* two biases; zeros are the same in any order */
     for (size_t i = 2; i < b->n_words; i++)
         if (!recurrent_word(b->words[i], kind, &o)) return layer_wrong(b, "unknown word");
@@ -91,11 +91,11 @@ static int visit_channels(builder *b, size_t *features, rnnp_value *mask, rnnp_v
 
 static int visit_options(builder *b, rnnp_recurrent_options *o, size_t width)
 {
-    const layer_kind *kind = layer_find_kind(b->words[0]);
+    const layer_kind *kind = b->kind;
     double hidden;
     TRY(layer_number(b, 1, LAYER_UNITS, &hidden));
     rnnp_recurrent_options_init(o, kind->cell, width, (size_t)hidden);
-    o->last_step = !layer_needs_steps(b);
+    o->last_step = !b->needs_steps;
     o->reset = RNNP_GRU_RESET_BEFORE;
     o->order = RNNP_ORDER_PYTORCH;
     for (size_t i = 2; i < b->n_words; i++)

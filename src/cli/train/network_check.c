@@ -48,6 +48,11 @@ int network_check_layers(const train_config *config)
 
 /* ---- The output and the data ---- */
 
+int network_is_scaling(const char *name)
+{
+    return strncmp(name, "standardise.", 12) == 0 || strncmp(name, "restore.", 8) == 0;
+}
+
 /* Of a model with one output the last node makes it, but for renaming. */
 static int gives_probabilities(const rnnp_model *model)
 {

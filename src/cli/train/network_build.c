@@ -1,13 +1,68 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#define _POSIX_C_SOURCE 200809L
+
 #include "layers.h"
 
+#include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-int network_is_scaling(const char *name)
+/* ---- Kinds ---- */
+
+static int is_kind(const char *line, const char *kind)
 {
-    return strncmp(name, "standardise.", 12) == 0 || strncmp(name, "restore.", 8) == 0;
+    const size_t n = strlen(kind);
+    return strncmp(line, kind, n) == 0 && (line[n] == '\0' || isspace((unsigned char)line[n]));
 }
+
+static const layer_kind kinds[] = {
+    {"embedding", layer_embedding, 0, 0, 0, 0, NULL}, {"dropout", layer_dropout, 0, 0, 0, 0, NULL},
+    {"dense", layer_dense, 0, 0, 0, 0, NULL},         {"pool", layer_pool, 1, 0, 0, 0, NULL},
+    {"repeat", layer_repeat, 0, 0, 0, 0, NULL},       {"attention", layer_attention, 1, 0, 0, 0, NULL},
+    {"grud", layer_grud, 1, RNNP_CELL_GRU, 3, 0, ""}, {"tlstm", layer_tlstm, 1, RNNP_CELL_LSTM, 4, 0, ""},
+#define RNNP_CELL(cell, name, states, peepholes, coupled, f, g, h, onnx, ...) \
+    {#name, layer_recurrent, 1, RNNP_CELL_##cell, sizeof onnx - 1, peepholes, #g},
+#include "../../../kernels/cells.def"
+};
+
+static const layer_kind *find_kind(const char *line)
+{
+    size_t k = 0;
+    while (k < COUNT(kinds) && !is_kind(line, kinds[k].name)) k++;
+    return k < COUNT(kinds) ? &kinds[k] : NULL;
+}
+
+/* Whether what follows needs every step. */
+static int needs_steps(const builder *b)
+{
+    for (size_t i = b->line + 1; i < b->config->n_layers; i++) {
+        const layer_kind *kind = find_kind(b->config->layers[i].text);
+        if (kind && kind->over_time) return 1;
+        if (kind && strcmp(kind->name, "repeat") == 0) return 0;
+    }
+    return b->config->target != TARGET_LABEL;
+}
+
+static int add_layer(builder *b)
+{
+    char name[96];
+    TRY(layer_split(b));
+    b->kind = find_kind(b->words[0]);
+    if (!b->kind) {
+        char known[256] = "no such layer; the layers are ";
+        for (size_t k = 0; k < COUNT(kinds); k++) strcat(strcat(known, k ? ", " : ""), kinds[k].name);
+        return layer_wrong(b, known);
+    }
+    if (b->net->vocabulary && b->line == 0 && strcmp(b->words[0], "embedding") != 0)
+        return layer_wrong(b, "tokens require an embedding as the first layer");
+    snprintf(name, sizeof name, "%zu.%s", b->line + 1, b->words[0]);
+    TRY(layer_check(b, rnnp_model_set_layer_name(b->model, name)));
+    b->needs_steps = needs_steps(b);
+    return b->kind->add(b);
+}
+
+/* ---- The model ---- */
 
 /* y = (y - means) / deviations, or back. Named, so that they are not trained. */
 static int scale(builder *b, int back)
@@ -45,7 +100,7 @@ static int build(builder *b)
     const int labels = b->config->target == TARGET_LABEL;
     TRY(cli_status(b->context, rnnp_model_create(b->context, &b->model)));
     TRY(add_inputs(b));
-    for (; b->line < b->config->n_layers; b->line++) TRY(layer_add(b));
+    for (; b->line < b->config->n_layers; b->line++) TRY(add_layer(b));
     b->line--;
     if (b->has_steps == labels)
         return layer_wrong(b, labels ? "a label is for the whole sequence: use last, or pool"
