@@ -115,7 +115,7 @@ RNNP_API rnnp_status rnnp_model_add_output(rnnp_model *model, const char *name, 
 /*
  * Metadata: texts that travel with a model and that nothing is computed from, such as what a producer noted. An ONNX
  * file has them as metadata_props, which are read and written; keys that begin with "rnnpack." are the library's and
- * its program's. Packed files have none.
+ * its program's. Packed files keep all of them.
  *
  * rnnp_model_set_metadata() sets one, and replaces that of the same key. It may be called on a closed model too. Texts
  * are copied. RNNP_ERR_ARG for a NULL, or an empty key; RNNP_ERR_MEMORY. Errors leave the model as it was.

@@ -20,8 +20,9 @@
 extern "C" {
 #endif
 
-/* The version of the format that this library writes, and the only one that it reads. */
-#define RNNP_PACKED_VERSION 2
+/* The version of the format that this library writes, and the oldest one that it reads: 2 has no metadata. */
+#define RNNP_PACKED_VERSION 3
+#define RNNP_PACKED_OLDEST 2
 
 /* ---- Writing ----------------------------------------------------------------------------------- */
 

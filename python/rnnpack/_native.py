@@ -54,6 +54,10 @@ z model_output_count p
 i model_input_info pzp
 i model_output_info pzp
 z model_constant_elements p
+z model_metadata_count p
+i model_metadata_get pzpp
+s model_metadata_find ps
+i model_set_metadata pss
 z model_node_count p
 i model_node_info pzp
 i model_node_input_info pzzp

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from ctypes import byref, c_char_p, c_void_p, cast, pointer, string_at
-from typing import TYPE_CHECKING, Any, Iterable, Mapping, Optional, Union
+from typing import TYPE_CHECKING, Any, Iterable, Iterator, Mapping, Optional, Union
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from . import _native, arrays
 from . import _structs as S
 from ._handles import Closable, Handle
 from ._native import lib
-from .context import Context, count
+from .context import Context, count, text
 from .errors import ArgumentError, DtypeError, StateError, UnsupportedError
 from .plan import Plan
 from .ports import Names, Port, Result, ports
@@ -47,6 +47,40 @@ def packed_memory(data: Any) -> Any:
     return held
 
 
+class Metadata(Mapping[str, str]):
+    """Texts that travel with a model: in its files, and into what is made of it. Nothing is computed from them.
+
+    A dict of its own, but for ``del``. No other thread may use the model while an entry is set.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+
+    def __getitem__(self, key: str) -> str:
+        value = lib.rnnp_model_metadata_find(self._model.handle.address, key.encode())
+        if value is None:
+            raise KeyError(key)
+        return text(value)
+
+    def __setitem__(self, key: str, value: str) -> None:
+        if "\0" in key or "\0" in value:
+            raise ArgumentError("metadata have no zero byte")
+        handle = self._model.handle
+        self._model.context.check(lib.rnnp_model_set_metadata(handle.address, key.encode(), value.encode()))
+
+    def __iter__(self) -> Iterator[str]:
+        key = c_char_p()
+        for index in range(len(self)):
+            lib.rnnp_model_metadata_get(self._model.handle.address, index, byref(key), None)
+            yield text(key.value)
+
+    def __len__(self) -> int:
+        return int(lib.rnnp_model_metadata_count(self._model.handle.address))
+
+    def __repr__(self) -> str:
+        return f"<rnnpack.Metadata {dict(self)}>"
+
+
 class Model(Closable):
     """A closed model. ``inputs`` and ``outputs`` are its ports, ``parameters`` how many numbers it has learned.
 
@@ -74,6 +108,11 @@ class Model(Closable):
     def close(self) -> None:
         """Gives the model's memory back, once no plan and no stream of it is left. Closing twice is allowed."""
         self._handle, self._default = None, None
+
+    @property
+    def metadata(self) -> Metadata:
+        """Texts that travel with the model, as a dict that can be changed."""
+        return Metadata(self)
 
     def __repr__(self) -> str:
         if self._handle is None:

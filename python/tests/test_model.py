@@ -170,6 +170,25 @@ class Files(unittest.TestCase):
                         self.assertEqual(loaded.inputs, model.inputs)
         self.assertTrue(same_bits(pickle.loads(pickle.dumps(model))(x), wanted))
 
+    def test_metadata(self):
+        model = lstm_model()
+        self.assertEqual((dict(model.metadata), len(model.metadata), "unit" in model.metadata), ({}, 0, False))
+        wanted = {"author": "nobody", "unit": "\u00b5mol\n", "empty": ""}
+        for key, value in wanted.items():
+            model.metadata[key] = "before"
+            model.metadata[key] = value
+        self.assertEqual(model.metadata, wanted)
+        self.assertEqual(list(model.metadata), list(wanted))
+        self.assertIn("author", repr(model.metadata))
+        with self.assertRaises(KeyError):
+            model.metadata["other"]
+        for wrong in (("", "text"), ("a\0b", "text"), ("key", "\0")):
+            with self.assertRaises(rnnpack.ArgumentError):
+                model.metadata[wrong[0]] = wrong[1]
+        for kept in (model, model.quantize("f16"), pickle.loads(pickle.dumps(model))):
+            for format in ("rnnp", "onnx") if rnnpack._native.onnx else ("rnnp",):
+                self.assertEqual(rnnpack.load(kept.to_bytes(format)).metadata, wanted)
+
     def test_options(self):
         model = lstm_model(states=True)
         data = model.to_bytes("rnnp")

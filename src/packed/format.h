@@ -40,6 +40,6 @@ typedef struct packed_header {
 _Static_assert(sizeof(packed_header) == 192 && offsetof(packed_header, section) == 64, "the format has no padding");
 
 /* Records of the graph, each one call that builds the model. */
-enum { PACKED_END, PACKED_PRODUCER, PACKED_INPUT, PACKED_CONSTANT, PACKED_NODE, PACKED_OUTPUT };
+enum { PACKED_END, PACKED_PRODUCER, PACKED_INPUT, PACKED_CONSTANT, PACKED_NODE, PACKED_OUTPUT, PACKED_METADATA };
 
 #endif

@@ -55,7 +55,7 @@ rnnp_status rnnp_model_packed_info(const rnnp_model *model, rnnp_packed_info *in
     rnnp_packed_info full = {.version = 0};
 
     if (p)
-        full = (rnnp_packed_info){.version = RNNP_PACKED_VERSION,
+        full = (rnnp_packed_info){.version = p->version,
                                   .file_bytes = p->bytes,
                                   .graph_bytes = p->graph_bytes,
                                   .data_bytes = p->data_bytes,

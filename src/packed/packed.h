@@ -31,6 +31,7 @@ struct rnnp_packed {
     char name[128]; /* the path or its end, or what stands for it in messages */
     const unsigned char *base;
     size_t bytes;
+    uint32_t version;    /* of its format */
     int is_map, is_copy; /* neither: the caller's memory */
     int compare;         /* blocks are compared with the originals when they are needed */
     size_t graph_bytes, data_bytes, packed_bytes;

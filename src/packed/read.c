@@ -32,9 +32,9 @@ static rnnp_status check_kind(const struct rnnp_packed *p, const packed_header *
     if (h->byte_order != packed_byte_order || memcmp(&h->float_format, &packed_float, sizeof packed_float) != 0)
         return REFUSE(p, RNNP_ERR_FORMAT, "%s is from a CPU with another byte order or float format, or is damaged",
                       p->name);
-    if (h->version != RNNP_PACKED_VERSION)
-        return REFUSE(p, RNNP_ERR_UNSUPPORTED, "%s has version %u of the format, this library reads version %d",
-                      p->name, (unsigned)h->version, RNNP_PACKED_VERSION);
+    if (h->version < RNNP_PACKED_OLDEST || h->version > RNNP_PACKED_VERSION)
+        return REFUSE(p, RNNP_ERR_UNSUPPORTED, "%s has version %u of the format, this library reads versions %d to %d",
+                      p->name, (unsigned)h->version, RNNP_PACKED_OLDEST, RNNP_PACKED_VERSION);
     return RNNP_OK;
 }
 
@@ -132,6 +132,18 @@ static rnnp_status get_producer(reader *r)
     const char *name = words_get_string(&r->words);
 
     return r->words.bad ? RNNP_OK : rnnp_model_set_producer(r->model, name);
+}
+
+static rnnp_status get_metadata(reader *r)
+{
+    enum { MOST = 4096 }; /* each is compared with those before it; as ONNX files */
+    const char *key = words_get_string(&r->words), *value = words_get_string(&r->words);
+
+    r->words.bad |= r->packed->version < 3;
+    if (r->words.bad) return RNNP_OK;
+    if (rnnp_model_metadata_count(r->model) == MOST)
+        return REFUSE(r->packed, RNNP_ERR_LIMIT, "%s has more than %d entries of metadata", r->packed->name, MOST);
+    return rnnp_model_set_metadata(r->model, key, value);
 }
 
 static rnnp_status get_input(reader *r)
@@ -255,7 +267,7 @@ static rnnp_status read_graph(reader *r)
 {
     static rnnp_status (*const records[])(reader * r) = {
         [PACKED_PRODUCER] = get_producer, [PACKED_INPUT] = get_input,   [PACKED_CONSTANT] = get_constant,
-        [PACKED_NODE] = get_node,         [PACKED_OUTPUT] = get_output,
+        [PACKED_NODE] = get_node,         [PACKED_OUTPUT] = get_output, [PACKED_METADATA] = get_metadata,
     };
 
     r->words = read_section(r, PACKED_GRAPH);
@@ -347,6 +359,7 @@ rnnp_status rnnp_packed_read(const rnnp_context *context, struct rnnp_packed *pa
     }
     rnnp_budget budget = rnnp_budget_for(&o, packed->bytes);
     packed->compare = o.compare_packed;
+    packed->version = header->version;
     r.model->packed = packed;
     r.model->budget = &budget;
     r.model->options = &o;

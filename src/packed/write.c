@@ -128,6 +128,16 @@ static rnnp_status graph_output(void *user, const char *name, rnnp_value value)
     return w->status;
 }
 
+/* No part of the model's mark: it may change when the model is closed, and nothing is computed from it. */
+static void put_metadata(writer *w)
+{
+    for (size_t i = 0; i < w->model->n_metadata && !w->marks; i++) {
+        words_put(&w->graph, PACKED_METADATA);
+        words_put_string(&w->graph, w->model->metadata[i].key);
+        words_put_string(&w->graph, w->model->metadata[i].value);
+    }
+}
+
 static rnnp_status make_graph(writer *w)
 {
     const rnnp_visitor visitor = {.user = w,
@@ -140,6 +150,7 @@ static rnnp_status make_graph(writer *w)
 
     words_put(&w->graph, PACKED_PRODUCER);
     words_put_string(&w->graph, w->model->producer);
+    put_metadata(w);
     if ((status = rnnp_model_visit(w->model, &visitor)) != RNNP_OK) return status;
     words_put(&w->graph, PACKED_END);
     return w->graph.status;

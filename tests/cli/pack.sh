@@ -14,7 +14,7 @@ for isa in ${isas//,/ }; do
     expect 0 run "$packed" --input "ecg=$work/x.npy" --output "forecast=$work/got.npy" --isa "$isa"
     cmp "$work/want.npy" "$work/got.npy" || fail "--isa $isa: other bits"
     expect 0 inspect "$packed" --isa "$isa" --json
-    [[ $(json packed version) == 2 && $(json packed blocks 0 layout) == *lstm_step* ]] || fail "packed"
+    [[ $(json packed version) == 3 && $(json packed blocks 0 layout) == *lstm_step* ]] || fail "packed"
     [[ $(json packed file_bytes) == $(stat -c %s "$packed") ]] || fail "file_bytes"
 done
 expect 0 bench "$packed" --seconds 0.01 --steps 10

@@ -213,6 +213,16 @@ void test_looks()
     CHECK(lstm.outputs().size() == 2 && lstm.nodes().size() >= 1 && lstm.constant_elements() > 0);
     CHECK(lstm.plan_bytes() > 0 && lstm.find_carried().empty());
 
+    /* Metadata go with what is made of the model. */
+    CHECK(lstm.metadata().empty() && !lstm.metadata("author"));
+    model named = lstm; /* another handle */
+    named.set_metadata("author", "nobody");
+    named.set_metadata("unit", "mmol/l");
+    named.set_metadata("author", "");
+    CHECK(lstm.metadata("author") == "" && lstm.metadata("unit") == "mmol/l");
+    CHECK(lstm.metadata().size() == 2 && lstm.metadata()[1].first == "unit");
+    CHECK(open_packed(context, packed_bytes(lstm)).metadata() == lstm.metadata());
+
     /* quantize() tells of layers; what the callable throws comes out, and the model is as it was. */
     quantize_options s8;
     s8.weights = RNNP_WEIGHTS_S8;

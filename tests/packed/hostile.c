@@ -41,6 +41,7 @@ static void begin(fixture *f, size_t index)
     options.allocator = (rnnp_allocator){&f->heap, small_alloc, test_heap_free};
     OK(rnnp_context_create(&options, &f->context));
     OWNED(model) model = make_any(f->context, index);
+    if (index != 1) OK(rnnp_model_set_metadata(model, "rnnpack.data", "format = csv"));
     f->good = write_for_all(model);
     f->want = plan_and_run(model);
 }
@@ -174,9 +175,9 @@ TEST(test_header)
     } lies[] = {
         {FIELD(magic[1]), VALUE, 'Q', RNNP_ERR_FORMAT, "not a packed model"},
         {FIELD(version), VALUE, RNNP_PACKED_VERSION + 1, RNNP_ERR_UNSUPPORTED,
-         "version 3 of the format, this library reads version 2"},
-        {FIELD(version), VALUE, RNNP_PACKED_VERSION - 1, RNNP_ERR_UNSUPPORTED,
-         "version 1 of the format, this library reads version 2"},
+         "version 4 of the format, this library reads versions 2 to 3"},
+        {FIELD(version), VALUE, RNNP_PACKED_OLDEST - 1, RNNP_ERR_UNSUPPORTED,
+         "version 1 of the format, this library reads versions 2 to 3"},
         {FIELD(byte_order), VALUE, 0x04030201, RNNP_ERR_FORMAT, "byte order"},
         {FIELD(float_format), VALUE, 0x3f800000 /* 1 */, RNNP_ERR_FORMAT, "float format"},
         {FIELD(sections), VALUE, 3, RNNP_ERR_FORMAT, "3 sections"},
@@ -219,6 +220,36 @@ TEST(test_header)
         free(bad);
     }
     end(&f);
+}
+
+/* Files of the version before are read: they are as those of a model without metadata. */
+TEST(test_older)
+{
+    rnnp_packed_info info = {.struct_size = sizeof info};
+    fixture f;
+
+    for (size_t index = 0; index < 2; index++) {
+        begin(&f, index);
+        unsigned char *old = copy_of(f.good.at, f.good.size);
+        const uint32_t version = 2;
+
+        memcpy(old + offsetof(packed_header, version), &version, sizeof version);
+        sign(old, f.good.size);
+        if (index == 0) {
+            assert_int_equal(use(&f, old, f.good.size, 1, SAME_RESULTS), RNNP_ERR_FORMAT);
+            assert_says(f.context, "the graph is malformed");
+        } else {
+            rnnp_model *model;
+
+            assert_int_equal(use(&f, old, f.good.size, 1, SAME_RESULTS), RNNP_OK);
+            OK(rnnp_packed_open_memory(f.context, old, f.good.size, NULL, &model));
+            OK(rnnp_model_packed_info(model, &info));
+            assert_int_equal(info.version, 2);
+            rnnp_model_destroy(model);
+        }
+        free(old);
+        end(&f);
+    }
 }
 
 /* Every word of the graph and of the list takes every one of some values, signed. */

@@ -6,6 +6,7 @@
 #include "packed.h"
 
 #include "dispatch/dispatch.h"
+#include "src/graph/graph.h"
 
 static const char *isa_of(const rnnp_context *context)
 {
@@ -260,6 +261,43 @@ TEST(test_info)
     assert_int_equal(rnnp_plan_node_place(NULL, 0), RNNP_WEIGHTS_PLACE_NONE);
     REFUSED(context, rnnp_packed_verify(model), RNNP_ERR_STATE, "not from a packed file");
     assert_int_equal(rnnp_packed_verify(NULL), RNNP_ERR_ARG);
+}
+
+/* Texts are kept, in their order, and say nothing of the model to streams' states. */
+TEST(test_metadata)
+{
+    static const char *const want[][2] = {{"author", "a\nb"}, {"empty", ""}, {"rnnpack.data", "2"}};
+    OWNED(context) context = make_context(NULL, 1);
+    OWNED(model) model = make_recurrent(context, 0), *opened = NULL;
+    const char *key, *value;
+    uint64_t before, after;
+
+    OK(rnnp_model_mark(model, &before));
+    for (size_t i = 0; i < 3; i++) OK(rnnp_model_set_metadata(model, want[i][0], want[i][1]));
+    DROPPED(free_buffer) buffer file = write_for_all(model);
+    OK(rnnp_packed_open_memory(context, file.at, file.size, NULL, &opened));
+    OK(rnnp_packed_verify(opened));
+    assert_int_equal(rnnp_model_metadata_count(opened), 3);
+    for (size_t i = 0; i < 3; i++) {
+        OK(rnnp_model_metadata_get(opened, i, &key, &value));
+        assert_string_equal(key, want[i][0]);
+        assert_string_equal(value, want[i][1]);
+    }
+    OK(rnnp_model_mark(opened, &after));
+    assert_int_equal(before, after);
+    DROPPED(free_buffer) buffer again = write_for_all(opened);
+    assert_int_equal(again.size, file.size);
+    assert_memory_equal(again.at, file.at, file.size);
+
+    for (size_t i = 0; i < 4096; i++) { /* one too many */
+        char name[32];
+        snprintf(name, sizeof name, "key %zu", i);
+        OK(rnnp_model_set_metadata(model, name, "x"));
+    }
+    rnnp_model *none;
+    DROPPED(free_buffer) buffer many = write_model(model, NULL, 0);
+    REFUSED(context, rnnp_packed_open_memory(context, many.at, many.size, NULL, &none), RNNP_ERR_LIMIT,
+            "more than 4096 entries of metadata");
 }
 
 /* The panels of the ISA's own kernels. */

@@ -8,6 +8,7 @@
 #include "rnnpack/cpp/records.hpp"
 
 #include <cstddef>
+#include <optional>
 
 RNNP_CPP_BEGIN
 
@@ -347,6 +348,26 @@ class model {
         return list<rnnp_node_info>(rnnp_model_node_count(get()), rnnp_model_node_info);
     }
     size_t constant_elements() const noexcept { return rnnp_model_constant_elements(get()); }
+
+    /* Texts that travel with the model (model.h), in the order in which their keys came. */
+    std::vector<std::pair<std::string, std::string>> metadata() const
+    {
+        std::vector<std::pair<std::string, std::string>> all;
+        const char *key = nullptr, *value = nullptr;
+        for (size_t i = 0; rnnp_model_metadata_get(get(), i, &key, &value) == RNNP_OK; i++)
+            all.emplace_back(key, value);
+        return all;
+    }
+    std::optional<std::string> metadata(const std::string &key) const
+    {
+        const char *value = rnnp_model_metadata_find(get(), key.c_str());
+        return value ? std::optional<std::string>(value) : std::nullopt;
+    }
+    /* No other thread may use the model meanwhile. */
+    result<void> set_metadata(const std::string &key, const std::string &value)
+    {
+        return detail::check(context(), rnnp_model_set_metadata(get(), key.c_str(), value.c_str()));
+    }
 
     /* A proposal of inputs and outputs for stream_options.carried; names live as long as the model. */
     result<std::vector<rnnp_carried>> find_carried() const
