@@ -11,231 +11,47 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "categories.h"
-
-enum { ID, TIME, LABEL, GROUP, LABEL_TIME, ROLES };
-static const char *const role_names[ROLES] = {"id", "time", "label", "group", "label_time"};
-
-typedef struct sequence {
-    const char *id;      /* in the builder's list, where its label and group are, too */
-    size_t number, line; /* of its first row */
-    size_t last_line, steps;
-    double last_time, label_time; /* label_time: NaN where nothing tells it */
-} sequence;
-
-/* Rows as they come; they are brought together in the end. */
-typedef struct reader {
-    dataset_builder b;
-    table t;
-    text_list header;
-    struct named *names; /* of the header, sorted */
-    size_t role[ROLES];  /* its column, or SIZE_MAX */
-    size_t *feature;     /* [n_raw] columns of features */
-    category **category; /* [n_raw] of texts, else NULL */
-    size_t n_raw;
-    int dated;   /* times are dates: 1, numbers: -1, not known: 0 */
-    void *by_id; /* tree of the sequences */
-    sequence **all, *last;
-    size_t n, room_all;
-    float *x;        /* [rows][n_raw]; of texts their numbers */
-    double *time;    /* [rows] */
-    uint32_t *owner; /* [rows] sequence */
-    size_t rows, room_x, room_time, room_owner;
-} reader;
-
-/* What is wrong with the row, and with one of its fields. */
-#define row_fault(r, ...) text_fail((r)->b.from->path, (r)->t.line, __VA_ARGS__)
-#define fault(r, column, format, ...) \
-    row_fault(r, "column %zu (%.80s): " format, (column) + 1, (r)->header.at[column], __VA_ARGS__)
-
-/* ---- The header ---- */
-
-typedef struct named {
-    const char *name;
-    size_t column;
-} named;
-
-static int by_name(const void *a, const void *b)
-{
-    const named *x = a, *y = b;
-    const int order = strcmp(x->name, y->name);
-    return order ? order : (x->column > y->column) - (x->column < y->column);
-}
-
-static int same_name(const void *a, const void *b)
-{
-    return strcmp(((const named *)a)->name, ((const named *)b)->name);
-}
-
-static const named *search_header(const reader *r, const char *name)
-{
-    const named wanted = {name, 0};
-    return bsearch(&wanted, r->names, r->header.n, sizeof wanted, same_name);
-}
-
-/* The column of this name, which must be the only one. */
-static int find_column(const reader *r, const char *name, const char *key, size_t *column)
-{
-    const named *found = search_header(r, name), *other;
-    if (!found) return row_fault(r, "there is no column '%.80s' ([data] %s)", name, key);
-    *column = found->column;
-    other = found > r->names && same_name(found, found - 1) == 0 ? found - 1 : found + 1;
-    if (other < r->names + r->header.n && same_name(found, other) == 0)
-        return row_fault(r, "columns %zu and %zu are both '%.80s' ([data] %s)",
-                         (found < other ? found : other)->column + 1, (found < other ? other : found)->column + 1, name,
-                         key);
-    return CLI_OK;
-}
-
-static int find_roles(reader *r)
-{
-    const train_config *c = r->b.from->config;
-    const char *const names[ROLES] = {c->id, c->time, c->label, c->group, c->label_time};
-    for (int k = 0; k < ROLES; k++) {
-        r->role[k] = SIZE_MAX;
-        /* Data to predict need neither labels nor groups. */
-        if (r->b.from->like && (k == LABEL || k == GROUP) && !search_header(r, names[k])) continue;
-        if (k == LABEL_TIME && r->role[LABEL] == SIZE_MAX && !search_header(r, names[k])) continue;
-        if (*names[k] && find_column(r, names[k], role_names[k], &r->role[k]) != CLI_OK) return CLI_FAILED;
-    }
-    return CLI_OK;
-}
-
-enum { NOT_CHOSEN, CHOSEN, TAKEN }; /* as a feature; taken for a role */
-
-static int is_category(const reader *r, const char *name) { return text_listed(&r->b.from->config->categories, name); }
-
-static category *add_feature(reader *r, size_t column)
-{
-    const int texts = is_category(r, r->header.at[column]);
-    r->feature[r->n_raw] = column;
-    r->category[r->n_raw] = texts ? cli_alloc(1, sizeof(category)) : NULL;
-    return r->category[r->n_raw++];
-}
-
-/* Features stand in the order of the file. */
-static int choose_features(reader *r, unsigned char *state)
-{
-    const text_list *chosen = &r->b.from->config->features, *texts = &r->b.from->config->categories;
-    size_t column;
-    for (size_t f = 0; f < chosen->n; f++) {
-        TRY(find_column(r, chosen->at[f], "features", &column));
-        if (state[column] != NOT_CHOSEN)
-            return config_blame(r->b.from->config, "data", "features", "features names '%.80s' twice", chosen->at[f]);
-        state[column] = CHOSEN;
-    }
-    for (size_t f = 0; f < texts->n; f++) {
-        TRY(find_column(r, texts->at[f], "categories", &column));
-        if (state[column] != CHOSEN)
-            return config_blame(r->b.from->config, "data", "categories",
-                                "categories: '%.80s' is not one of the features", texts->at[f]);
-    }
-    for (size_t k = 0; k < r->header.n; k++) {
-        if (state[k] != CHOSEN) continue;
-        if (!*r->header.at[k])
-            return row_fault(r, "column %zu has no name; [data] features says which columns are meant", k + 1);
-        TRY(find_column(r, r->header.at[k], "features: all others", &column));
-        add_feature(r, k);
-    }
-    return CLI_OK;
-}
-
-/* The column that a channel of the training data is made of: COLUMN=TEXT of a column of categories. */
-static const char *source_of(const reader *r, const char *channel)
-{
-    const text_list *texts = &r->b.from->config->categories;
-    for (size_t i = 0; i < texts->n; i++) {
-        const size_t n = strlen(texts->at[i]);
-        if (strncmp(channel, texts->at[i], n) == 0 && channel[n] == '=') return texts->at[i];
-    }
-    return channel;
-}
-
-/* A test set has the columns of the training data, in any order; channels are in the order of the training data. */
-static int adopt_features(reader *r, unsigned char *state)
-{
-    const dataset *like = r->b.from->like;
-    size_t column;
-    for (size_t f = 0; f < like->features;) {
-        const char *name = source_of(r, like->columns[f]);
-        if (!search_header(r, name))
-            return row_fault(r, "there is no column '%.80s', which the training data has", name);
-        TRY(find_column(r, name, "features", &column));
-        state[column] = TAKEN;
-        category *c = add_feature(r, column);
-        f += c ? category_adopt(c, name, like->columns, f, like->features) : 1;
-    }
-    for (size_t k = 0; k < r->header.n && !r->b.from->config->features.n; k++)
-        if (state[k] != TAKEN)
-            return row_fault(r,
-                             "column %zu is '%.80s', which the training data does not have; [data] features says which "
-                             "columns are meant",
-                             k + 1, r->header.at[k]);
-    return CLI_OK;
-}
-
-static int find_features(reader *r)
-{
-    const size_t n = r->header.n;
-    FREED unsigned char *state = cli_alloc(n + 1, 1);
-    r->feature = cli_alloc(n + 1, sizeof *r->feature);
-    r->category = cli_alloc(n + 1, sizeof *r->category);
-    memset(state, r->b.from->config->features.n ? NOT_CHOSEN : CHOSEN, n);
-    for (int k = 0; k < ROLES; k++)
-        if (r->role[k] != SIZE_MAX) state[r->role[k]] = TAKEN;
-    TRY((r->b.from->like ? adopt_features : choose_features)(r, state));
-    return r->n_raw ? CLI_OK : row_fault(r, "there is no column of features");
-}
-
-static int read_header(reader *r)
-{
-    const int got = table_next(&r->t);
-    if (got != LINES_LINE)
-        return got == LINES_END ? cli_fail("%s: the file is empty; a header is expected", r->b.from->path) : CLI_FAILED;
-    r->names = cli_alloc(r->t.n + 1, sizeof *r->names);
-    for (size_t k = 0; k < r->t.n; k++) text_add(&r->header, table_field(&r->t, k));
-    for (size_t k = 0; k < r->t.n; k++) r->names[k] = (named){r->header.at[k], k};
-    qsort(r->names, r->t.n, sizeof *r->names, by_name);
-    TRY(find_roles(r));
-    return find_features(r);
-}
+#include "read_csv_columns.h"
 
 /* ---- Rows ---- */
 
-static int by_id(const void *a, const void *b) { return strcmp(((const sequence *)a)->id, ((const sequence *)b)->id); }
+static int by_id(const void *a, const void *b)
+{
+    return strcmp(((const csv_sequence *)a)->id, ((const csv_sequence *)b)->id);
+}
 
 /* Roles whose fields are names, and not times. */
 static int is_name(int role) { return role != TIME && role != LABEL_TIME; }
 
 /* The field of a role in this row, or NULL where nothing has that role. */
-static const char *role_text(const reader *r, int role)
+static const char *role_text(const csv_reader *r, int role)
 {
     return r->role[role] == SIZE_MAX ? NULL : table_field(&r->t, r->role[role]);
 }
 
-static int new_sequence(reader *r)
+static int new_sequence(csv_reader *r)
 {
     text_list *const lists[ROLES] = {&r->b.ids, NULL, &r->b.labels, &r->b.groups, NULL};
-    if (r->n >= INT32_MAX) return row_fault(r, "more sequences than %d", INT32_MAX - 1);
+    if (r->n >= INT32_MAX) return csv_row_fault(r, "more sequences than %d", INT32_MAX - 1);
     for (int k = 0; k < ROLES; k++)
         if (is_name(k) && role_text(r, k)) text_add(lists[k], role_text(r, k));
     cli_grow(&r->all, &r->room_all, r->n + 1, sizeof *r->all);
     r->last = r->all[r->n] = cli_alloc(1, sizeof *r->last);
-    *r->last = (sequence){.id = r->b.ids.at[r->n], .number = r->n, .line = r->t.line, .label_time = NAN};
+    *r->last = (csv_sequence){.id = r->b.ids.at[r->n], .number = r->n, .line = r->t.line, .label_time = NAN};
     r->n++;
-    return tsearch(r->last, &r->by_id, by_id) ? CLI_OK : row_fault(r, "out of memory");
+    return tsearch(r->last, &r->by_id, by_id) ? CLI_OK : csv_row_fault(r, "out of memory");
 }
 
 /* r->last becomes the sequence of this row; what it says of it is what other rows said. */
-static int find_sequence(reader *r)
+static int find_sequence(csv_reader *r)
 {
-    const sequence key = {.id = r->t.text + r->t.at[r->role[ID]]};
+    const csv_sequence key = {.id = r->t.text + r->t.at[r->role[ID]]};
     const char *const texts[ROLES] = {[LABEL] = role_text(r, LABEL), [GROUP] = role_text(r, GROUP)};
     for (int k = 0; k < ROLES; k++)
         if (is_name(k) && role_text(r, k) && build_nameless(role_text(r, k)))
-            return fault(r, r->role[k], "the %s is missing: '%s'", role_names[k], role_text(r, k));
+            return csv_fault(r, r->role[k], "the %s is missing: '%s'", csv_role_names[k], role_text(r, k));
     if (!r->last || strcmp(r->last->id, key.id) != 0) {
-        sequence *const *found = tfind(&key, &r->by_id, by_id);
+        csv_sequence *const *found = tfind(&key, &r->by_id, by_id);
 
         if (!found) return new_sequence(r);
         r->last = *found;
@@ -244,14 +60,14 @@ static int find_sequence(reader *r)
         const text_list *list = k == LABEL ? &r->b.labels : &r->b.groups;
         const char *first = texts[k] ? list->at[r->last->number] : NULL;
         if (first && strcmp(texts[k], first) != 0)
-            return fault(r, r->role[k], "sequence '%.80s' has the %s '%.80s' here and '%.80s' in line %zu", key.id,
-                         role_names[k], texts[k], first, r->last->line);
+            return csv_fault(r, r->role[k], "sequence '%.80s' has the %s '%.80s' here and '%.80s' in line %zu", key.id,
+                             csv_role_names[k], texts[k], first, r->last->line);
     }
     return CLI_OK;
 }
 
 /* A number, or a date, which becomes a number of [data] time_unit. A column has one of them. */
-static int read_time(reader *r, int role, const char *text, double *time)
+static int read_time(csv_reader *r, int role, const char *text, double *time)
 {
     static const double seconds[] = {[TIME_DAYS] = 86400, [TIME_HOURS] = 3600, [TIME_MINUTES] = 60, [TIME_SECONDS] = 1};
     const char *wrong = text_number(text, r->b.from->config->decimal, time);
@@ -259,63 +75,65 @@ static int read_time(reader *r, int role, const char *text, double *time)
     if (wrong) wrong = text_date(text, time);
     if (!wrong && r->dated && dated != (r->dated > 0)) wrong = "is a date, and times before it are numbers";
     if (wrong && r->dated > 0 && !dated) wrong = "is a number, and times before it are dates";
-    if (wrong) return fault(r, r->role[role], "'%.80s' %s", text, wrong);
+    if (wrong) return csv_fault(r, r->role[role], "'%.80s' %s", text, wrong);
     r->dated = dated ? 1 : -1;
     if (dated) *time /= seconds[r->b.from->config->time_unit];
     return CLI_OK;
 }
 
-static int take_time(reader *r)
+static int take_time(csv_reader *r)
 {
     const char *text = role_text(r, TIME);
-    sequence *s = r->last;
+    csv_sequence *s = r->last;
     double time = 0;
     if (!text) return CLI_OK;
-    if (build_missing(r->b.from->config, text)) return fault(r, r->role[TIME], "the time is missing: '%s'", text);
+    if (build_missing(r->b.from->config, text)) return csv_fault(r, r->role[TIME], "the time is missing: '%s'", text);
     TRY(read_time(r, TIME, text, &time));
     if (s->last_line && time < s->last_time)
-        return fault(r, r->role[TIME], "time goes back in sequence '%.80s': %s is less than in line %zu", s->id, text,
-                     s->last_line);
+        return csv_fault(r, r->role[TIME], "time goes back in sequence '%.80s': %s is less than in line %zu", s->id,
+                         text, s->last_line);
     s->last_time = time;
     r->time[r->rows] = time;
     return CLI_OK;
 }
 
 /* When the label was known: one time in all rows of a sequence. A missing one is no limit. */
-static int take_label_time(reader *r)
+static int take_label_time(csv_reader *r)
 {
     const char *text = role_text(r, LABEL_TIME);
-    sequence *s = r->last;
+    csv_sequence *s = r->last;
     double time = NAN;
     if (!text) return CLI_OK;
     if (!build_missing(r->b.from->config, text)) TRY(read_time(r, LABEL_TIME, text, &time));
     if (r->t.line == s->line) s->label_time = time;
     if (s->label_time == time || (isnan(time) && isnan(s->label_time))) return CLI_OK;
-    return fault(r, r->role[LABEL_TIME], "sequence '%.80s' has the label_time '%.80s' here and another one in line %zu",
-                 s->id, text, s->line);
+    return csv_fault(r, r->role[LABEL_TIME],
+                     "sequence '%.80s' has the label_time '%.80s' here and another one in line %zu", s->id, text,
+                     s->line);
 }
 
 /* A row from after the label was known would tell what is to be predicted. */
-static int is_late(const reader *r) { return r->last->last_time > r->last->label_time; }
+static int is_late(const csv_reader *r) { return r->last->last_time > r->last->label_time; }
 
-static int refuse_late(reader *r)
+static int refuse_late(csv_reader *r)
 {
-    return fault(r, r->role[TIME],
-                 "sequence '%.80s' has the time %s, after its label_time %s; [data] future = drop leaves such rows out",
-                 r->last->id, role_text(r, TIME), role_text(r, LABEL_TIME));
+    return csv_fault(
+        r, r->role[TIME],
+        "sequence '%.80s' has the time %s, after its label_time %s; [data] future = drop leaves such rows out",
+        r->last->id, role_text(r, TIME), role_text(r, LABEL_TIME));
 }
 
-static const char *take_category(const reader *r, size_t f, const char *text, float *x)
+static const char *take_category(const csv_reader *r, size_t f, const char *text, float *x)
 {
     const int number = build_missing(r->b.from->config, text) ? 0 : category_find(r->category[f], text);
     *x = build_missing(r->b.from->config, text) ? NAN : (float)number;
     return number == -2 ? "is one text too many: a column of categories has at most 1000" : NULL;
 }
 
-static int take_row(reader *r)
+static int take_row(csv_reader *r)
 {
     const size_t F = r->n_raw;
-    if (r->t.n != r->header.n) return row_fault(r, "%zu columns, the header has %zu", r->t.n, r->header.n);
+    if (r->t.n != r->header.n) return csv_row_fault(r, "%zu columns, the header has %zu", r->t.n, r->header.n);
     cli_grow(&r->x, &r->room_x, r->rows + 1, F * sizeof *r->x);
     cli_grow(&r->time, &r->room_time, r->rows + 1, sizeof *r->time);
     cli_grow(&r->owner, &r->room_owner, r->rows + 1, sizeof *r->owner);
@@ -328,7 +146,7 @@ static int take_row(reader *r)
         const char *text = table_field(&r->t, r->feature[f]);
         float *x = &r->x[r->rows * F + f];
         const char *wrong = r->category[f] ? take_category(r, f, text, x) : build_feature(r->b.from->config, text, x);
-        if (wrong) return fault(r, r->feature[f], "'%.80s' %s", text, wrong);
+        if (wrong) return csv_fault(r, r->feature[f], "'%.80s' %s", text, wrong);
     }
     r->last->steps++;
     r->owner[r->rows++] = (uint32_t)r->last->number;
@@ -338,7 +156,7 @@ static int take_row(reader *r)
 /* ---- Together ---- */
 
 /* What the channels are called, once all texts are known. */
-static void name_features(reader *r)
+static void name_features(csv_reader *r)
 {
     dataset *set = r->b.set;
     size_t room = 0;
@@ -355,7 +173,7 @@ static void name_features(reader *r)
     }
 }
 
-static void widen(const reader *r, const float *raw, float *x)
+static void widen(const csv_reader *r, const float *raw, float *x)
 {
     for (size_t f = 0; f < r->n_raw; f++) {
         if (r->category[f])
@@ -367,7 +185,7 @@ static void widen(const reader *r, const float *raw, float *x)
 }
 
 /* Rows of a sequence stand together in the set, sequences in the order of their first rows. */
-static int gather(reader *r)
+static int gather(csv_reader *r)
 {
     const int timed = r->role[TIME] != SIZE_MAX;
     FREED size_t *next = cli_alloc(r->n + 1, sizeof *next), *order = cli_alloc(r->rows + 1, sizeof *order);
@@ -388,19 +206,12 @@ static int gather(reader *r)
     return CLI_OK;
 }
 
-static void reader_free(reader *r)
+static void reader_free(csv_reader *r)
 {
-    while (r->by_id) tdelete(*(sequence **)r->by_id, &r->by_id, by_id);
+    while (r->by_id) tdelete(*(csv_sequence **)r->by_id, &r->by_id, by_id);
     for (size_t i = 0; i < r->n; i++) free(r->all[i]);
     free(r->all);
-    text_free(&r->header);
-    free(r->names);
-    for (size_t f = 0; f < r->n_raw; f++) {
-        if (r->category[f]) category_free(r->category[f]);
-        free(r->category[f]);
-    }
-    free(r->category);
-    free(r->feature);
+    csv_free_columns(r);
     free(r->x);
     free(r->time);
     free(r->owner);
@@ -409,9 +220,9 @@ static void reader_free(reader *r)
 
 int dataset_read_csv(const data_source *from, dataset *set)
 {
-    reader r = {.b = {.set = set, .from = from}};
+    csv_reader r = {.b = {.set = set, .from = from}};
     int code = table_open(&r.t, from->path, from->config->separator), got = LINES_END;
-    if (code == CLI_OK) code = read_header(&r);
+    if (code == CLI_OK) code = csv_read_header(&r);
     while (code == CLI_OK && (got = table_next(&r.t)) == LINES_LINE) code = take_row(&r);
     if (got == LINES_FAILED) code = CLI_FAILED;
     if (code == CLI_OK) code = gather(&r);
