@@ -10,7 +10,7 @@
 
 docs/howto/python.md has more.
 """
-from . import layers, metrics
+from . import calibration, layers, metrics
 from ._native import lib as _lib
 from .attribution import Attribution
 from .build import Builder
@@ -31,8 +31,7 @@ from .tune import Record, Records
 __version__: str = _lib.rnnp_version().decode()
 __all__ = [
     "ArgumentError", "Attribution", "Bench", "Builder", "DtypeError", "Epoch", "Error", "FileError",
-    "FormatError", "History",
-    "Info", "Inspection", "LimitError", "Model", "Node", "OutOfMemoryError", "Plan", "Port", "Quantized", "Record",
-    "Records", "ShapeError", "StateError", "Stream", "Trainer", "UnsupportedError", "fit", "info", "layers",
-    "load", "metrics", "schedule", "train",
+    "FormatError", "History", "Info", "Inspection", "LimitError", "Model", "Node", "OutOfMemoryError", "Plan", "Port", "Quantized",
+    "Record", "Records", "ShapeError", "StateError", "Stream", "Trainer", "UnsupportedError", "calibration", "fit", "info",
+    "layers", "load", "metrics", "schedule", "train",
 ]

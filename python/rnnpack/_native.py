@@ -143,6 +143,10 @@ i metrics_wilson dddp
 i metrics_delong zzppzppppp
 i metrics_resample zzpuupp
 i metrics_bootstrap dzpzpdpp
+i calibration_fit_temperature zzpppp
+i calibration_apply_temperature zzdpp
+i calibration_fit_isotonic zpppppp
+i calibration_apply_isotonic zpzpp
 """
 _ONNX = """
 i onnx_open_file pspp

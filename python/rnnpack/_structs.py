@@ -313,6 +313,10 @@ class Decision(Structure):
         "net_benefit_all")]
 
 
+class IsotonicStep(Structure):
+    _fields_ = [("first", c_float), ("last", c_float), ("value", c_double), ("weight", c_double)]
+
+
 class Interval(Structure):
     _fields_ = [("low", c_double), ("high", c_double)]
 
