@@ -30,8 +30,8 @@ from .tune import Record, Records
 
 __version__: str = _lib.rnnp_version().decode()
 __all__ = [
-    "ArgumentError", "Attribution", "Bench", "Builder", "DtypeError", "Epoch", "Error", "FileError",
-    "FormatError", "History", "Info", "Inspection", "LimitError", "Model", "Node", "OutOfMemoryError", "Plan", "Port", "Quantized",
-    "Record", "Records", "ShapeError", "StateError", "Stream", "Trainer", "UnsupportedError", "calibration", "fit", "info",
-    "layers", "load", "metrics", "schedule", "train",
+    "ArgumentError", "Attribution", "Bench", "Builder", "DtypeError", "Epoch", "Error", "FileError", "FormatError",
+    "History", "Info", "Inspection", "LimitError", "Model", "Node", "OutOfMemoryError", "Plan", "Port",
+    "Quantized", "Record", "Records", "ShapeError", "StateError", "Stream", "Trainer", "UnsupportedError",
+    "calibration", "fit", "info", "layers", "load", "metrics", "schedule", "train",
 ]
