@@ -15,8 +15,6 @@ static const struct npy_type {
     {"<f4", RNNP_DTYPE_F32}, {"<f8", RNNP_DTYPE_F64},  {"<i4", RNNP_DTYPE_I32},
     {"<i8", RNNP_DTYPE_I64}, {"|b1", RNNP_DTYPE_BOOL}, {"|u1", RNNP_DTYPE_U8},
 };
-enum { N_TYPES = sizeof types / sizeof types[0] };
-
 static const unsigned char magic[6] = {0x93, 'N', 'U', 'M', 'P', 'Y'};
 
 __attribute__((format(__printf__, 2, 3))) static int refuse(char *message, const char *format, ...)
@@ -94,28 +92,32 @@ static int take_shape(cursor *c, rnnp_tensor *array, char *message)
     return 1;
 }
 
-static int take_descr(cursor *c, rnnp_tensor *array, char *message)
+/* "<f4": byte order, kind and bytes; of U characters of 4 bytes. */
+static int take_descr(cursor *c, npy_layout *l, char *message)
 {
-    char descr[16];
-    if (!take_string(c, descr, sizeof descr)) return refuse(message, "the header's descr is not a plain dtype");
-    for (size_t i = 0; i < N_TYPES; i++) {
-        if (strcmp(descr, types[i].descr) == 0) {
-            array->dtype = types[i].dtype;
-            return 1;
-        }
-    }
-    for (char *s = descr; *s; s++) *s = *s >= ' ' && *s <= '~' ? *s : '?';
-    return refuse(message, "dtype '%s' is not one of <f4 <f8 <i4 <i8 |b1 |u1", descr);
+    static const char *const known[] = {"f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1"};
+    char *const text = l->dtype, *end;
+    if (!take_string(c, text, sizeof l->dtype)) return refuse(message, "the header's descr is not a plain dtype");
+    for (char *s = text; *s; s++) *s = *s >= ' ' && *s <= '~' ? *s : '?';
+    const int ordered = *text && strchr("<>|", *text) && text[1] >= 'A' && text[2] >= '0' && text[2] <= '9';
+    const unsigned long n = ordered ? strtoul(text + 2, &end, 10) : 0;
+    int good = 0;
+    for (size_t i = 0; ordered && i < COUNT(known); i++) good = good || strcmp(text + 1, known[i]) == 0;
+    good = good || (n && !*end && n < 1 << 24 && (text[1] == 'S' || text[1] == 'U'));
+    if (!good) return refuse(message, "dtype '%s' is not one of f2 f4 f8 i1 i2 i4 i8 u1 u2 u4 u8 b1 S U", text);
+    l->kind = text[1];
+    l->item = n * (l->kind == 'U' ? 4 : 1);
+    l->big = *text == '>';
+    return 1;
 }
 
-static int take_fortran_order(cursor *c, char *message)
+static int take_fortran_order(cursor *c, npy_layout *l, char *message)
 {
-    if (take(c, "False")) return 1;
-    return take(c, "True") ? refuse(message, "stored in Fortran order; save np.ascontiguousarray(a) instead")
-                           : refuse(message, "the header's fortran_order is neither True nor False");
+    l->fortran = take(c, "True");
+    return l->fortran || take(c, "False") ? 1 : refuse(message, "the header's fortran_order is neither True nor False");
 }
 
-static int parse_header(cursor c, rnnp_tensor *array, char *message)
+static int parse_header(cursor c, npy_layout *l, char *message)
 {
     enum { DESCR, FORTRAN_ORDER, SHAPE, N_KEYS };
     static const char *const keys[N_KEYS] = {"descr", "fortran_order", "shape"};
@@ -130,9 +132,9 @@ static int parse_header(cursor c, rnnp_tensor *array, char *message)
         while (k < N_KEYS && strcmp(key, keys[k]) != 0) k++;
         if (k == N_KEYS || seen[k]++)
             return refuse(message, "the header has %s key", k == N_KEYS ? "an unknown" : "a repeated");
-        const int ok = k == DESCR   ? take_descr(&c, array, message)
-                       : k == SHAPE ? take_shape(&c, array, message)
-                                    : take_fortran_order(&c, message);
+        const int ok = k == DESCR   ? take_descr(&c, l, message)
+                       : k == SHAPE ? take_shape(&c, &l->array, message)
+                                    : take_fortran_order(&c, l, message);
         if (!ok) return 0;
         comma = take(&c, ",");
     }
@@ -142,7 +144,7 @@ static int parse_header(cursor c, rnnp_tensor *array, char *message)
     return c.at == c.end ? 1 : refuse(message, "text after the header's dict");
 }
 
-int npy_parse(const void *bytes, size_t size, rnnp_tensor *array, size_t *offset, char *message)
+int npy_parse_layout(const void *bytes, size_t size, npy_layout *l, char *message)
 {
     const unsigned char *const b = bytes;
     if (size < sizeof magic || memcmp(b, magic, sizeof magic) != 0) return refuse(message, "not a .npy file");
@@ -156,19 +158,33 @@ int npy_parse(const void *bytes, size_t size, rnnp_tensor *array, size_t *offset
     if (version > 1) length |= (size_t)b[10] << 16 | (size_t)b[11] << 24;
     if (length > size - start) return refuse(message, "cut off in its header");
 
-    *array = (rnnp_tensor){0};
+    *l = (npy_layout){.offset = start + length};
     const char *const text = (const char *)b + start;
-    if (!parse_header((cursor){text, text + length}, array, message)) return 0;
-    *offset = start + length;
-    const size_t elements = rnnp_tensor_elements(array), item = rnnp_dtype_bytes(array->dtype);
-    const size_t data = size - *offset;
-    if (elements == SIZE_MAX || elements > SIZE_MAX / item) /* SIZE_MAX: the product does not fit */
+    if (!parse_header((cursor){text, text + length}, l, message)) return 0;
+    const size_t elements = rnnp_tensor_elements(&l->array), data = size - l->offset;
+    if (elements == SIZE_MAX || elements > SIZE_MAX / l->item) /* SIZE_MAX: the product does not fit */
         return refuse(message, "its shape is larger than memory");
-    if (data != elements * item)
-        return refuse(message, "has %zu bytes of data, its shape and dtype need %zu", data, elements * item);
-    for (size_t i = 0; array->dtype == RNNP_DTYPE_BOOL && i < elements; i++)
-        if (b[*offset + i] > 1) return refuse(message, "element %zu is bool but holds %u", i, (unsigned)b[*offset + i]);
+    if (data != elements * l->item)
+        return refuse(message, "has %zu bytes of data, its shape and dtype need %zu", data, elements * l->item);
+    for (size_t i = 0; l->kind == 'b' && i < elements; i++)
+        if (b[l->offset + i] > 1)
+            return refuse(message, "element %zu is bool but holds %u", i, (unsigned)b[l->offset + i]);
     return 1;
+}
+
+int npy_parse(const void *bytes, size_t size, rnnp_tensor *array, size_t *offset, char *message)
+{
+    npy_layout l;
+    if (!npy_parse_layout(bytes, size, &l, message)) return 0;
+    if (l.fortran) return refuse(message, "stored in Fortran order; save np.ascontiguousarray(a) instead");
+    *array = l.array;
+    *offset = l.offset;
+    for (size_t i = 0; i < COUNT(types); i++) {
+        if (strcmp(l.dtype, types[i].descr) != 0) continue;
+        array->dtype = types[i].dtype;
+        return 1;
+    }
+    return refuse(message, "dtype '%s' is not one of <f4 <f8 <i4 <i8 |b1 |u1", l.dtype);
 }
 
 /* ---- Files ------------------------------------------------------------------------------------- */
@@ -188,18 +204,25 @@ static unsigned char *read_all(FILE *file, size_t *size)
     return NULL;
 }
 
+unsigned char *npy_load(const char *path, size_t *size, char *message)
+{
+    const char *reason;
+    FILE *const file = cli_fopen(path, &reason);
+    if (!file) return refuse(message, "%s: %s", path, reason), NULL;
+    errno = 0;
+    unsigned char *const bytes = read_all(file, size);
+    const int error = errno;
+    fclose(file);
+    if (!bytes) refuse(message, "%s: %s", path, strerror(error ? error : EIO));
+    return bytes;
+}
+
 int npy_read(const char *path, rnnp_tensor *array, char *message)
 {
     *array = (rnnp_tensor){0};
-    const char *reason;
-    FILE *const file = cli_fopen(path, &reason);
-    if (!file) return refuse(message, "%s: %s", path, reason);
     size_t size = 0, offset = 0;
-    errno = 0;
-    unsigned char *const bytes = read_all(file, &size);
-    const int error = errno;
-    fclose(file);
-    if (!bytes) return refuse(message, "%s: %s", path, strerror(error ? error : EIO));
+    unsigned char *const bytes = npy_load(path, &size, message);
+    if (!bytes) return 0;
     char why[NPY_MESSAGE];
     if (!npy_parse(bytes, size, array, &offset, why)) {
         free(bytes);
@@ -213,7 +236,7 @@ int npy_read(const char *path, rnnp_tensor *array, char *message)
 int npy_write(const char *path, const rnnp_tensor *array, char *message)
 {
     const char *descr = NULL;
-    for (size_t i = 0; i < N_TYPES; i++)
+    for (size_t i = 0; i < COUNT(types); i++)
         if (types[i].dtype == array->dtype) descr = types[i].descr;
     if (!descr) return refuse(message, "%s: dtype %s has no .npy form", path, rnnp_dtype_name(array->dtype));
 

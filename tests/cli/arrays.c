@@ -74,7 +74,7 @@ TEST(labels_of_every_type)
     }
     f64[1] = NAN;
     write_npy("labels", (rnnp_tensor){RNNP_DTYPE_F64, 1, {3}, .data = f64});
-    refused_arrays(NPY, "data: the label of sequence 2 is not finite");
+    refused_arrays(NPY, "labels: that of sequence 2 is not finite");
     write_npy("labels", (rnnp_tensor){RNNP_DTYPE_F64, 1, {2}, .data = f64});
     refused_arrays(NPY, "labels: a label for each of 3 sequences is expected; this array has 2");
 }

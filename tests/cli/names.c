@@ -274,14 +274,14 @@ TEST(data_to_predict_have_no_label_time)
     READING(r, TIMED "label_time = known\n", "id,t,known,x,y\n1,1,2,10,u\n2,1,2,11,v\n");
     vocabulary words = {0};
     dataset set;
-    const data_source from = {&r.config, write_text("data", "id,t,x\n1,3,10\n"), NULL, &r.set, &words, 0},
-                      labelled = {&r.config, in_folder("labelled"), NULL, &r.set, &words, 0};
+    data_source from = {
+        .config = &r.config, .path = write_text("data", "id,t,x\n1,3,10\n"), .like = &r.set, .words = &words};
 
     assert_int_equal(dataset_read(&from, &set), CLI_OK);
     assert_int_equal(set.features, 1);
     dataset_free(&set);
-    write_text("labelled", "id,t,x,y\n1,3,10,u\n");
-    assert_int_equal(dataset_read(&labelled, &set), CLI_FAILED);
+    from.path = write_text("labelled", "id,t,x,y\n1,3,10,u\n");
+    assert_int_equal(dataset_read(&from, &set), CLI_FAILED);
     assert_string_equal(said, "labelled:1: there is no column 'known' ([data] label_time)");
 }
 

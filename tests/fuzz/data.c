@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Data of trainings: tables, texts and arrays in all formats, read, then trained on for an epoch and asked about. The
- * first byte of an input says which configuration and how far it goes; the rest is the data file. Of arrays a second
- * file has the labels: it is the part behind a line "--".
+ * first byte of an input says which configuration and how far it goes; the rest is the data file. Of arrays further
+ * files have the labels, ids, groups and lengths: each is the part behind a line "--".
  */
 #include <stdio.h>
 #include <string.h>
@@ -26,27 +26,51 @@ static const char *const sections[] = {
 };
 enum { SECTIONS = sizeof sections / sizeof sections[0], TRAIN_FROM = 128 };
 
-/* The place of the line that parts data and labels, or `size`. */
-static size_t find_labels(const uint8_t *data, size_t size, size_t *skip)
+/* The part up to the next line "--"; *data moves behind it. *more: there was such a line. */
+static size_t part(const uint8_t **data, size_t *size, int *more)
 {
     static const char line[] = "\n--\n";
+    const size_t skip = sizeof line - 1;
+    size_t n = 0;
 
-    *skip = sizeof line - 1;
-    for (size_t i = 0; i + *skip <= size; i++) {
-        if (memcmp(data + i, line, *skip) == 0) return i;
-    }
-    *skip = 0;
-    return size;
+    while (n + skip <= *size && memcmp(*data + n, line, skip) != 0) n++;
+    *more = n + skip <= *size;
+    const size_t found = *more ? n : *size, all = *more ? n + skip : *size;
+    *data += all;
+    *size -= all;
+    return found;
 }
 
-static void read_only(const char *config_path, const char *path, const char *labels, int number)
+enum { FURTHER = 4 };
+static const char *const further[FURTHER] = {"labels", "ids", "groups", "lengths"};
+
+/* Writes the files that an input has; the lines that name the further ones are put behind `lines`. */
+static const char *write_files(const uint8_t *data, size_t size, int arrays, data_source *from, char *lines)
+{
+    const char **const to[FURTHER] = {&from->labels, &from->ids, &from->groups, &from->lengths};
+    int more = 0;
+
+    if (!arrays) return fuzz_file("data", data, size);
+    const uint8_t *at = data;
+    const char *path = fuzz_file("data", at, part(&data, &size, &more));
+    for (int i = 0; i < FURTHER && more; i++) {
+        at = data;
+        *to[i] = fuzz_file(further[i], at, part(&data, &size, &more));
+        sprintf(lines + strlen(lines), "train_%s = %s\n", further[i], further[i]);
+    }
+    return path;
+}
+
+static void read_only(const char *config_path, data_source from, int number)
 {
     static train_config config;
     vocabulary words = {0};
     dataset set, again;
 
     fuzz_check(config_read(config_path, NULL, &config) == CLI_OK);
-    data_source from = {.config = &config, .path = path, .labels = labels, .words = &words, .grow = 1};
+    from.config = &config;
+    from.words = &words;
+    from.grow = 1;
     if (dataset_read(&from, &set) == CLI_OK) {
         /* A file is like itself, but for sequences too short for a forecast, which a training may leave out. */
         from.like = &set;
@@ -80,29 +104,29 @@ static void train(char *config_path)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    size_t skip;
-
     if (size < 1) return -1;
     fuzz_silence();
     const uint8_t how = data[0];
     const char *section = sections[how % TRAIN_FROM % SECTIONS];
-    const size_t at = find_labels(data + 1, size - 1, &skip) + 1;
-    static char text[1024], config_path[4096];
+    static char text[1024], config_path[4096], lines[256];
     const int arrays = strstr(section, "npy") || strstr(section, "idx");
-    const char *labels = NULL;
+    data_source from = {0};
 
-    const char *path = fuzz_file("data", data + 1, (arrays ? at : size) - 1);
-    if (arrays && (skip || strstr(section, "idx"))) /* those of idx are a must */
-        labels = fuzz_file("labels", data + at + skip, size - at - skip);
+    *lines = '\0';
+    from.path = write_files(data + 1, size - 1, arrays, &from, lines);
+    if (strstr(section, "idx") && !from.labels) { /* those of idx are a must */
+        from.labels = fuzz_file("labels", "", 0);
+        strcat(lines, "train_labels = labels\n");
+    }
     const int number = strstr(section, "next") || strstr(section, "input");
     snprintf(text, sizeof text,
              "[data]\n%strain = data\n%s[model]\nlayers =\n%s    lstm 2\n    dense 2%s\n[train]\nepochs = 1\nbatch = "
              "4\n%s%s",
-             section, labels ? "train_labels = labels\n" : "", strstr(section, "tokens") ? "    embedding 2\n" : "",
-             number ? "" : " softmax", number ? "loss = mse\n" : "", how & 64 ? "folds = 2\n" : "validation = 0.3\n");
+             section, lines, strstr(section, "tokens") ? "    embedding 2\n" : "", number ? "" : " softmax",
+             number ? "loss = mse\n" : "", how & 64 ? "folds = 2\n" : "validation = 0.3\n");
     snprintf(config_path, sizeof config_path, "%s", fuzz_file("config.ini", text, strlen(text)));
     if (how < TRAIN_FROM)
-        read_only(config_path, path, labels, number);
+        read_only(config_path, from, number);
     else
         train(config_path);
     return 0;

@@ -202,6 +202,79 @@ static void array_seeds(void)
     }
 }
 
+/* ---- Archives of two arrays, x and y, stored and deflated ---- */
+
+static void put(fuzz_buffer *b, size_t bytes, uint64_t x)
+{
+    for (size_t i = 0; i < bytes; i++, x >>= 8) fuzz_check(fuzz_append(b, &(uint8_t){(uint8_t)x}, 1) == 0);
+}
+
+/* The fields that both headers of a member have. */
+static void put_member(fuzz_buffer *b, const char *name, const fuzz_buffer *packed, const fuzz_buffer *data,
+                       int deflated)
+{
+    put(b, 2, 20); /* version that unpacks it */
+    put(b, 2, 0);
+    put(b, 2, deflated ? 8 : 0);
+    put(b, 4, 0); /* time */
+    put(b, 4, crc32(0, data->at, (uInt)data->size));
+    put(b, 4, packed->size);
+    put(b, 4, data->size);
+    put(b, 2, strlen(name));
+    put(b, 2, 0);
+}
+
+static void pack(const fuzz_buffer *data, int deflated, fuzz_buffer *packed)
+{
+    z_stream z = {.next_in = data->at, .avail_in = (uInt)data->size};
+    uint8_t room[4096];
+
+    if (!deflated) {
+        fuzz_check(fuzz_append(packed, data->at, data->size) == 0);
+        return;
+    }
+    z.next_out = room;
+    z.avail_out = sizeof room;
+    fuzz_check(deflateInit2(&z, 9, Z_DEFLATED, -MAX_WBITS, 8, Z_DEFAULT_STRATEGY) == Z_OK);
+    fuzz_check(deflate(&z, Z_FINISH) == Z_STREAM_END);
+    fuzz_check(fuzz_append(packed, room, z.total_out) == 0);
+    deflateEnd(&z);
+}
+
+static void make_archive(const fuzz_buffer *const arrays[2], int deflated, fuzz_buffer *all)
+{
+    static const char *const names[] = {"x.npy", "y.npy"};
+    fuzz_buffer directory = {0};
+
+    for (int i = 0; i < 2; i++) {
+        const size_t begin = all->size;
+        fuzz_buffer packed = {0};
+
+        pack(arrays[i], deflated, &packed);
+        put(all, 4, 0x04034b50);
+        put_member(all, names[i], &packed, arrays[i], deflated);
+        fuzz_check(fuzz_append(all, names[i], 5) == 0 && fuzz_append(all, packed.at, packed.size) == 0);
+        put(&directory, 4, 0x02014b50);
+        put(&directory, 2, 20);
+        put_member(&directory, names[i], &packed, arrays[i], deflated);
+        put(&directory, 10, 0); /* comment, disk, attributes */
+        put(&directory, 4, 0);
+        put(&directory, 4, begin);
+        fuzz_check(fuzz_append(&directory, names[i], 5) == 0);
+        free(packed.at);
+    }
+    const size_t at = all->size;
+    fuzz_check(fuzz_append(all, directory.at, directory.size) == 0);
+    put(all, 4, 0x06054b50);
+    put(all, 4, 0);
+    put(all, 2, 2);
+    put(all, 2, 2);
+    put(all, 4, directory.size);
+    put(all, 4, at);
+    put(all, 2, 0);
+    free(directory.at);
+}
+
 /* A data set: the byte that chooses the configuration (data.c), the array, and behind a line "--" the labels. */
 static void join(const char *name, uint8_t how, const fuzz_buffer *array, const fuzz_buffer *labels)
 {
@@ -232,6 +305,21 @@ static void npy_data(void)
     join("arrays.npy", 7, &array, &labels);
     join("arrays_train.npy", 135, &array, &labels);
     join("next.npy", 8, &array, NULL);
+    static const char names[] = "\n--\na\nb\nc\nd\ne\nf\n--\n1\n1\n2\n2\n3\n3\n--\n4\n1\n3\n4\n4\n2\n";
+    fuzz_buffer named = {0};
+    fuzz_check(fuzz_append(&named, labels.at, labels.size) == 0 && fuzz_append(&named, names, sizeof names - 1) == 0);
+    join("arrays_named.npy", 7, &array, &named);
+    free(named.at);
+    for (int deflated = 0; deflated < 2; deflated++) {
+        fuzz_buffer all = {0};
+
+        make_archive((const fuzz_buffer *[]){&array, &labels}, deflated, &all);
+        write_seed("archive", deflated ? "deflated.npz" : "stored.npz", all.at, all.size);
+        join(deflated ? "deflated.npz" : "stored.npz", (uint8_t)(deflated ? 7 : 135), &all, NULL);
+        free(all.at);
+    }
+    write_seed("archive", "array.npy", array.at, array.size);
+    write_seed("archive", "labels.npy", labels.at, labels.size);
     join("input.npy", 10, &array, NULL);
     free(array.at);
     free(labels.at);

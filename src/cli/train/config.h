@@ -42,7 +42,9 @@ typedef struct train_config {
     /* [data] */
     data_format format;
     char train[CONFIG_TEXT], test[CONFIG_TEXT], train_labels[CONFIG_TEXT], test_labels[CONFIG_TEXT];
-    char id[CONFIG_TEXT], time[CONFIG_TEXT], label[CONFIG_TEXT], group[CONFIG_TEXT]; /* csv: names of columns */
+    char id[CONFIG_TEXT], time[CONFIG_TEXT], label[CONFIG_TEXT], group[CONFIG_TEXT];    /* csv: names of columns */
+    char train_ids[CONFIG_TEXT], train_groups[CONFIG_TEXT], train_lengths[CONFIG_TEXT]; /* npy, idx: further files */
+    char test_ids[CONFIG_TEXT], test_groups[CONFIG_TEXT], test_lengths[CONFIG_TEXT];
     char label_time[CONFIG_TEXT]; /* csv: the column of when the label was known */
     data_future future;           /* csv: visits after that */
     text_list features;           /* csv: names of columns; none: all others */

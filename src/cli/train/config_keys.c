@@ -121,6 +121,12 @@ static const ini_key keys[] = {
     DOUBLE("data", "block", block, 0, 1e9),
     WORD("data", "shared", shared, sharing),
     NAME("data", "label_time", label_time),
+    NAME("data", "train_ids", train_ids),
+    NAME("data", "train_groups", train_groups),
+    NAME("data", "train_lengths", train_lengths),
+    NAME("data", "test_ids", test_ids),
+    NAME("data", "test_groups", test_groups),
+    NAME("data", "test_lengths", test_lengths),
     WORD("data", "future", future, futures),
 };
 enum { N_KEYS = COUNT(keys) };

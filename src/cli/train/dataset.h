@@ -45,7 +45,8 @@ typedef struct vocabulary {
  * words grows when grow is set: all words that occur `config->least` times or more. */
 typedef struct data_source {
     const train_config *config;
-    const char *path, *labels; /* labels: NULL where they are in the data */
+    const char *path;
+    const char *labels, *ids, *groups, *lengths; /* files of npy and idx; NULL: none, or in the data */
     const dataset *like;
     vocabulary *words;
     int grow;
@@ -141,7 +142,6 @@ char **build_distinct(const text_list *texts, size_t *n);
 
 /* One reader per format; they begin with an empty set. */
 typedef int dataset_reader(const data_source *from, dataset *set);
-dataset_reader dataset_read_wide, dataset_read_csv, dataset_read_npy, dataset_read_idx, dataset_read_tokens,
-    dataset_read_recordings;
+dataset_reader dataset_read_wide, dataset_read_csv, dataset_read_arrays, dataset_read_tokens, dataset_read_recordings;
 
 #endif

@@ -12,7 +12,7 @@
 static int read_new(const recipe *r, const char *path, dataset *set)
 {
     vocabulary words = r->words; /* is not grown */
-    TRY(dataset_read(&(data_source){&r->config, path, NULL, &r->like, &words, 0}, set));
+    TRY(dataset_read(&(data_source){.config = &r->config, .path = path, .like = &r->like, .words = &words}, set));
     if (r->config.window || r->config.longest) dataset_cut(&r->config, set);
     if (!set->n) return cli_fail("%s has no usable sequence", path);
     if (!set->classes) dataset_adopt_classes(&r->like, set);

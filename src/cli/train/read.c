@@ -5,7 +5,7 @@ int dataset_read(const data_source *from, dataset *set)
 {
     static dataset_reader *const readers[] = {
         [DATA_WIDE] = dataset_read_wide,     [DATA_CSV] = dataset_read_csv,
-        [DATA_NPY] = dataset_read_npy,       [DATA_IDX] = dataset_read_idx,
+        [DATA_NPY] = dataset_read_arrays,    [DATA_IDX] = dataset_read_arrays,
         [DATA_TOKENS] = dataset_read_tokens, [DATA_RECORDINGS] = dataset_read_recordings,
     };
     const data_format format = from->config->format;

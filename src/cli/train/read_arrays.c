@@ -1,187 +1,244 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Arrays: npy (x [n][steps][features] or [n][steps], labels [n]) and idx, the format of the MNIST family, plain or
- * gzipped (images [n][rows][columns] of bytes, a row being a step; labels [n]).
+ * Arrays: npy (x [n][steps][features] or [n][steps]) and idx, the format of the MNIST family, plain or gzipped (images
+ * [n][rows][columns] of bytes, a row being a step). Labels, ids, groups and lengths [n] are arrays of their own, lines
+ * of a text, or with x in one archive (npz).
  */
-#define _POSIX_C_SOURCE 200809L
-
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-#include <zlib.h>
 
-#include "../npy.h"
-#include "dataset.h"
+#include "array.h"
 
-static double element(const rnnp_tensor *t, size_t i)
+enum { LABELS, IDS, GROUPS, LENGTHS, COLUMNS };
+static const struct {
+    const char *key, *members[2]; /* [data] train_KEY and test_KEY; of an archive */
+    const char *one;
+} columns[COLUMNS] = {
+    [LABELS] = {"labels", {"y", "labels"}, "a label"},
+    [IDS] = {"ids", {"ids", NULL}, "an id"},
+    [GROUPS] = {"groups", {"groups", NULL}, "a group"},
+    [LENGTHS] = {"lengths", {"lengths", NULL}, "a length"},
+};
+
+typedef struct reading {
+    dataset_builder b;
+    array x, column[COLUMNS];
+    text_list texts[COLUMNS];   /* of the columns */
+    const char *names[COLUMNS]; /* files, or members of an archive */
+} reading;
+
+/* ---- Files ---- */
+
+/* Where a member of an archive belongs; NULL: nowhere. */
+static array *place_of(reading *r, const char *member)
 {
-    switch (t->dtype) {
-    case RNNP_DTYPE_F32: return (double)((const float *)t->data)[i];
-    case RNNP_DTYPE_F64: return ((const double *)t->data)[i];
-    case RNNP_DTYPE_I32: return (double)((const int32_t *)t->data)[i];
-    case RNNP_DTYPE_I64: return (double)((const int64_t *)t->data)[i];
-    case RNNP_DTYPE_U8:
-    case RNNP_DTYPE_BOOL: return (double)((const uint8_t *)t->data)[i];
-    case RNNP_DTYPE_F16:
-    case RNNP_DTYPE_BF16:
-    case RNNP_DTYPE_I8: break; /* npy_read knows none of these */
-    }
-    return 0;
-}
-
-/* Labels are texts; a double does not hold every i64. */
-static const char *label_text(const rnnp_tensor *t, size_t i, char text[32])
-{
-    if (t->dtype == RNNP_DTYPE_I64)
-        snprintf(text, 32, "%lld", (long long)((const int64_t *)t->data)[i]);
-    else
-        text_shortest(element(t, i), t->dtype == RNNP_DTYPE_F32, text);
-    return text;
-}
-
-/* One sequence: its label, and its steps. */
-static int take_sequence(dataset_builder *b, const rnnp_tensor *x, const rnnp_tensor *labels, size_t i, float *step)
-{
-    const size_t steps = (size_t)x->shape[1], width = b->set->features;
-    char text[32];
-    if (labels->data && !isfinite(element(labels, i)))
-        return cli_fail("%s: the label of sequence %zu is not finite", b->from->path, i + 1);
-    build_sequence(b, NULL, labels->data ? label_text(labels, i, text) : NULL, NULL);
-    for (size_t t = 0; t < steps; t++) {
-        for (size_t f = 0; f < width; f++) {
-            step[f] = (float)(element(x, (i * steps + t) * width + f) * b->from->config->scale);
-            if (isinf(step[f]))
-                return cli_fail("%s: [%zu][%zu][%zu] is infinite, or too large for a 32-bit number", b->from->path, i,
-                                t, f);
+    if (strcmp(member, "x.npy") == 0) return &r->x;
+    for (int c = 0; c < COLUMNS; c++)
+        for (int k = 0; k < 2 && columns[c].members[k]; k++) {
+            const size_t n = strlen(columns[c].members[k]);
+            if (strncmp(member, columns[c].members[k], n) == 0 && strcmp(member + n, ".npy") == 0) return &r->column[c];
         }
-        build_step(b, step, 0, 0, 0);
-    }
-    return CLI_OK;
+    return NULL;
 }
 
-/* Both arrays into the set. */
-static int take(dataset_builder *b, const rnnp_tensor *x, const rnnp_tensor *labels)
+static int take_member(reading *r, const archive *a, const archive_member *m)
 {
-    const dataset *like = b->from->like;
-    const size_t n = (size_t)x->shape[0], width = x->rank > 2 ? (size_t)x->shape[2] : 1;
-    FREED float *step = cli_alloc(width, sizeof *step);
-    int code = CLI_OK;
-    b->set->features = width;
-    build_reserve(b, n, n * (size_t)x->shape[1]);
-    if (like && like->features != width)
-        code = cli_fail("%s: %zu features, the training data has %zu", b->from->path, width, like->features);
-    for (size_t i = 0; i < n && code == CLI_OK; i++) code = take_sequence(b, x, labels, i, step);
-    return build_finish(b, code);
+    unsigned char *bytes;
+    array *to = place_of(r, m->name);
+    if (!to) return cli_fail("%s: member '%s' is none of x, y (or labels), lengths, ids and groups", a->path, m->name);
+    if (to->bytes) return cli_fail("%s: member '%s' and one before are both labels", a->path, m->name);
+    TRY(archive_read(a, m, &bytes));
+    const size_t size = strlen(a->path) + strlen(m->name) + 16;
+    char *name = cli_alloc(size, 1);
+    snprintf(name, size, "%s: member '%s'", a->path, m->name);
+    TRY(array_take(to, name, bytes, m->size));
+    to->packed = a->size;
+    return array_is_bomb(to)
+               ? cli_fail("%s: %zu bytes would become far more; if they really do, save them as .npy files", a->path,
+                          a->size)
+               : CLI_OK;
 }
 
-static int check(const char *path, const char *labels_path, const rnnp_tensor *x, const rnnp_tensor *labels)
+static int take_archive(reading *r, const char *path, const unsigned char *bytes, size_t size)
 {
-    if (x->rank < 2 || x->rank > 3 || x->shape[1] == 0 || (x->rank == 3 && x->shape[2] == 0))
-        return cli_fail("%s: [n][steps] or [n][steps][features] is expected; this array has rank %zu", path, x->rank);
-    if (labels->data && (labels->rank != 1 || labels->shape[0] != x->shape[0]))
-        return cli_fail("%s: a label for each of %lld sequences is expected; this array has %lld", labels_path,
-                        (long long)x->shape[0], labels->rank ? (long long)labels->shape[0] : 0LL);
-    return CLI_OK;
+    archive a;
+    TRY(archive_parse(&a, path, bytes, size));
+    for (size_t i = 0; i < a.n; i++) TRY(take_member(r, &a, &a.at[i]));
+    for (int c = 0; c < COLUMNS; c++)
+        if (r->column[c].bytes && r->names[c])
+            return cli_fail("%s has %s, and %s is named besides ([data] train_%s)", path, columns[c].key, r->names[c],
+                            columns[c].key);
+    return r->x.bytes ? CLI_OK
+                      : cli_fail("%s: no member 'x.npy'; save the archive as np.savez(file, x=..., y=...)", path);
 }
 
-typedef int array_reader(const char *path, rnnp_tensor *array);
-
-static int read_arrays(const data_source *from, array_reader *read, dataset *set)
-{
-    rnnp_tensor x = {0}, labels = {0};
-    dataset_builder b = {.set = set, .from = from};
-    int code = read(from->path, &x);
-    if (code == CLI_OK && from->labels) code = read(from->labels, &labels);
-    if (code == CLI_OK) code = check(from->path, from->labels, &x, &labels);
-    if (code == CLI_OK) code = take(&b, &x, &labels);
-    free(x.data);
-    free(labels.data);
-    return code;
-}
-
-static int read_npy(const char *path, rnnp_tensor *array)
+/* An .npy file, or an archive of them. */
+static int read_numpy(reading *r, const char *path)
 {
     char message[NPY_MESSAGE];
-    return npy_read(path, array, message) ? CLI_OK : cli_fail("%s", message);
-}
-
-/* Bytes of the file as it is on disk. */
-static int file_size(int fd, size_t *bytes)
-{
-    struct stat about;
-    if (fstat(fd, &about) != 0) return 0;
-    *bytes = (size_t)about.st_size;
-    return 1;
-}
-
-/* Whether compressed bytes may become so many. Data compress some 5 to 20 times; a bomb, a thousand times. */
-static int is_bomb(const rnnp_tensor *array, size_t bytes, size_t packed)
-{
-    enum { FREE = 16 << 20, TIMES = 64, PER_ELEMENT = sizeof(float), PER_SEQUENCE = 32 };
-    const size_t sequences = array->rank > 1 ? (size_t)array->shape[0] : 0;
-    return (double)bytes * PER_ELEMENT + (double)sequences * PER_SEQUENCE > FREE + TIMES * (double)packed;
-}
-
-/* Grows while it reads: a header may promise what the file has not. */
-static int read_bytes(gzFile file, const char *path, size_t bytes, void **data)
-{
-    enum { CHUNK = 1 << 20 };
-    FREED unsigned char *all = NULL;
-    size_t used = 0, room = 0;
-    int n = 1;
-    while (n > 0 && used < bytes) {
-        const size_t part = bytes - used < CHUNK ? bytes - used : CHUNK;
-        cli_grow(&all, &room, used + part, 1);
-        n = gzread(file, all + used, (unsigned)part);
-        used += n > 0 ? (size_t)n : 0;
-    }
-    if (used < bytes || n < 0 || gzgetc(file) != -1 || !gzeof(file))
-        return cli_fail("%s: its header promises %zu elements; it has %s%zu, or is damaged", path, bytes,
-                        used < bytes ? "" : "more than ", used);
-    *data = all;
-    all = NULL;
-    return CLI_OK;
-}
-
-/* Two zero bytes, the type (8: bytes), the rank, then sizes with the highest byte first. */
-static int read_open_idx(gzFile file, const char *path, size_t packed, rnnp_tensor *array)
-{
-    unsigned char head[4 + 4 * RNNP_MAX_RANK];
-    if (gzread(file, head, 4) != 4 || head[0] || head[1] || head[2] != 8 || head[3] < 1 || head[3] > 3 ||
-        gzread(file, head + 4, 4u * head[3]) != 4 * head[3])
-        return cli_fail("%s: not an idx file of bytes", path);
-    *array = (rnnp_tensor){.dtype = RNNP_DTYPE_U8, .rank = head[3]};
-    for (size_t d = 0; d < array->rank; d++) {
-        const unsigned char *p = head + 4 + 4 * d;
-        array->shape[d] = ((int64_t)p[0] << 24) | (p[1] << 16) | (p[2] << 8) | p[3];
-    }
-    const size_t bytes = rnnp_tensor_elements(array);
-    if (bytes > INT32_MAX) return cli_fail("%s: its header promises more elements than 2^31", path);
-    if (bytes == 0) return cli_fail("%s: it has no elements", path);
-    if (!gzdirect(file) && is_bomb(array, bytes, packed))
-        return cli_fail("%s: %zu bytes would become %zu elements; if they really do, gunzip the file first", path,
-                        packed, bytes);
-    return read_bytes(file, path, bytes, &array->data);
-}
-
-static int read_idx(const char *path, rnnp_tensor *array)
-{
-    const char *why = NULL;
-    size_t packed = 0;
-    const int fd = cli_open(path, &why);
-    gzFile file = fd >= 0 && file_size(fd, &packed) ? gzdopen(fd, "rb") : NULL;
-    if (!file) {
-        if (fd >= 0) close(fd);
-        return cli_fail("%s: %s", path, why ? why : "cannot be read");
-    }
-    const int code = read_open_idx(file, path, packed, array);
-    gzclose(file);
+    size_t size = 0;
+    unsigned char *bytes = npy_load(path, &size, message);
+    if (!bytes) return cli_fail("%s", message);
+    if (!archive_is(bytes, size)) return array_take(&r->x, cli_copy(path), bytes, size);
+    const int code = take_archive(r, path, bytes, size);
+    free(bytes);
     return code;
 }
 
-int dataset_read_npy(const data_source *from, dataset *set) { return read_arrays(from, read_npy, set); }
+static int add_line(void *texts, line_reader *lines)
+{
+    text_add(texts, text_trim(lines->line));
+    return CLI_OK;
+}
 
-int dataset_read_idx(const data_source *from, dataset *set) { return read_arrays(from, read_idx, set); }
+/* An array in a file of its own, or lines of a text. */
+static int read_column(reading *r, int c, const char *path)
+{
+    unsigned char head[4] = {0};
+    const char *why = NULL;
+    FILE *f = cli_fopen(path, &why);
+    if (!f) return cli_fail("%s: %s", path, why);
+    const size_t n = fread(head, 1, sizeof head, f);
+    fclose(f);
+    if (archive_is(head, n)) return cli_fail("%s: an archive; only the data may be one, with its labels in it", path);
+    if (n == 4 && memcmp(head, "\x93NUM", 4) == 0) return array_read_npy(path, &r->column[c]);
+    return r->b.from->config->format == DATA_IDX && c == LABELS ? array_read_idx(path, &r->column[c])
+                                                                : lines_each(path, add_line, &r->texts[c]);
+}
+
+static int read_files(reading *r)
+{
+    const data_source *from = r->b.from;
+    const char *const paths[COLUMNS] = {from->labels, from->ids, from->groups, from->lengths};
+    memcpy(r->names, paths, sizeof paths);
+    TRY(from->config->format == DATA_IDX ? array_read_idx(from->path, &r->x) : read_numpy(r, from->path));
+    for (int c = 0; c < COLUMNS; c++)
+        if (paths[c]) TRY(read_column(r, c, paths[c]));
+    return CLI_OK;
+}
+
+/* ---- Columns ---- */
+
+static int check_x(const array *x)
+{
+    if (array_is_text(x)) return cli_fail("%s: it has texts ('%s'); numbers are expected", x->name, x->is.dtype);
+    if (x->is.array.rank < 2 || x->is.array.rank > 3 || array_size(x, 1) == 0 || array_size(x, 2) == 0)
+        return cli_fail("%s: [n][steps] or [n][steps][features] is expected; this array has rank %zu", x->name,
+                        x->is.array.rank);
+    return array_size(x, 0) ? CLI_OK : cli_fail("%s: it has no sequences", x->name);
+}
+
+/* Its texts, one per sequence. */
+static int take_column(reading *r, int c)
+{
+    const array *a = &r->column[c];
+    text_list *texts = &r->texts[c];
+    const size_t n = array_size(&r->x, 0);
+    if (a->bytes) r->names[c] = a->name;
+    if (!r->names[c]) return CLI_OK;
+    if (a->bytes && (a->is.array.rank != 1 || array_size(a, 0) != n))
+        return cli_fail("%s: %s for each of %zu sequences is expected; this array has %zu", a->name, columns[c].one, n,
+                        a->is.array.rank ? array_size(a, 0) : 0);
+    if (a->bytes) TRY(array_texts(a, texts));
+    if (texts->n != n)
+        return cli_fail("%s: %s for each of %zu sequences is expected; there are %zu lines", r->names[c],
+                        columns[c].one, n, texts->n);
+    for (size_t i = 0; i < n; i++)
+        if (build_nameless(texts->at[i]))
+            return cli_fail("%s: %s is missing: sequence %zu has '%s'", r->names[c], columns[c].one, i + 1,
+                            texts->at[i]);
+    return CLI_OK;
+}
+
+static int by_letter(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+
+/* An id is of one sequence. */
+static int check_ids(const reading *r)
+{
+    const text_list *ids = &r->texts[IDS];
+    FREED char **sorted = cli_alloc(ids->n + 1, sizeof *sorted);
+    size_t twin = 1, first = 0;
+    if (ids->n) memcpy(sorted, ids->at, ids->n * sizeof *sorted);
+    qsort(sorted, ids->n, sizeof *sorted, by_letter);
+    while (twin < ids->n && strcmp(sorted[twin - 1], sorted[twin]) != 0) twin++;
+    if (twin >= ids->n) return CLI_OK;
+    while (strcmp(ids->at[first], sorted[twin]) != 0) first++;
+    size_t second = first + 1;
+    while (strcmp(ids->at[second], sorted[twin]) != 0) second++;
+    return cli_fail("%s: sequences %zu and %zu are both '%.80s'; sequences of one patient have a group", r->names[IDS],
+                    first + 1, second + 1, sorted[twin]);
+}
+
+/* Steps of each sequence; all of them, where nothing tells. */
+static int take_lengths(const reading *r, size_t *lengths, size_t *all)
+{
+    const size_t n = array_size(&r->x, 0), steps = array_size(&r->x, 1);
+    *all = 0;
+    for (size_t i = 0; i < n; i++) {
+        const char *text = r->texts[LENGTHS].n ? r->texts[LENGTHS].at[i] : NULL;
+        double length = (double)steps;
+        if (text &&
+            (text_number(text, '.', &length) || length != floor(length) || length < 1 || length > (double)steps))
+            return cli_fail("%s: sequence %zu has the length '%.80s'; a whole number from 1 to %zu is expected",
+                            r->names[LENGTHS], i + 1, text, steps);
+        *all += lengths[i] = (size_t)length;
+    }
+    return CLI_OK;
+}
+
+/* ---- Sequences ---- */
+
+static int take_sequence(reading *r, size_t i, size_t steps, float *step)
+{
+    const size_t width = r->b.set->features;
+    build_sequence(&r->b, NULL, NULL, NULL);
+    for (size_t t = 0; t < steps; t++) {
+        for (size_t f = 0; f < width; f++) {
+            step[f] = (float)(array_number(&r->x, i, t, f) * r->b.from->config->scale);
+            if (isinf(step[f]))
+                return cli_fail("%s: [%zu][%zu][%zu] is infinite, or too large for a 32-bit number", r->x.name, i, t,
+                                f);
+        }
+        build_step(&r->b, step, 0, 0, 0);
+    }
+    return CLI_OK;
+}
+
+/* All arrays into the set. */
+static int take(reading *r)
+{
+    const dataset *like = r->b.from->like;
+    TRY(check_x(&r->x));
+    for (int c = 0; c < COLUMNS; c++) TRY(take_column(r, c));
+    TRY(check_ids(r));
+    const size_t n = array_size(&r->x, 0), width = array_size(&r->x, 2);
+    if (like && like->features != width)
+        return cli_fail("%s: %zu features, the training data has %zu", r->x.name, width, like->features);
+    FREED float *step = cli_alloc(width, sizeof *step);
+    FREED size_t *lengths = cli_alloc(n, sizeof *lengths);
+    size_t all;
+    TRY(take_lengths(r, lengths, &all));
+    r->b.set->features = width;
+    build_reserve(&r->b, n, all);
+    for (size_t i = 0; i < n; i++) TRY(take_sequence(r, i, lengths[i], step));
+    text_list *const lists[] = {[LABELS] = &r->b.labels, [IDS] = &r->b.ids, [GROUPS] = &r->b.groups};
+    for (int c = 0; c < LENGTHS; c++) {
+        *lists[c] = r->texts[c];
+        r->texts[c] = (text_list){0};
+    }
+    return CLI_OK;
+}
+
+int dataset_read_arrays(const data_source *from, dataset *set)
+{
+    reading r = {.b = {.set = set, .from = from}};
+    int code = read_files(&r);
+    if (code == CLI_OK) code = take(&r);
+    array_free(&r.x);
+    for (int c = 0; c < COLUMNS; c++) {
+        array_free(&r.column[c]);
+        text_free(&r.texts[c]);
+    }
+    return build_finish(&r.b, code);
+}

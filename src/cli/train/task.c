@@ -27,6 +27,11 @@ int task_configure(task *t, const size_t *at)
     if (c->folds > EXPERIMENT_FOLDS) return cli_fail("[train] folds: at most %d", EXPERIMENT_FOLDS);
     TRY(network_check_layers(c));
     if (call->seed != SIZE_MAX) c->seed = call->seed;
+    if (call->data) c->train_ids[0] = c->train_groups[0] = c->train_lengths[0] = '\0'; /* which are of another file */
+    if (call->test) c->test_ids[0] = c->test_groups[0] = c->test_lengths[0] = '\0';
+    char *const further[] = {c->train_ids, c->train_groups, c->train_lengths,
+                             c->test_ids,  c->test_groups,  c->test_lengths};
+    for (size_t i = 0; i < COUNT(further); i++) TRY(name_file(c, further[i], "[data]", NULL));
     TRY(name_file(c, c->train, "--data", call->data));
     TRY(name_file(c, c->train_labels, "--labels", call->labels));
     TRY(name_file(c, c->test, "--test", call->test));
@@ -52,11 +57,20 @@ static int check_steps(const train_config *c, const dataset *set, const char *na
         set->n);
 }
 
-static int read_set(task *t, const char *name, const char *labels, const dataset *like, int grow, dataset *set)
+#define FILE_OF(c, name) (*(c)->name ? (c)->name : NULL)
+#define FILES_OF(c, set)                                                                \
+    .path = (c)->set, .labels = FILE_OF(c, set##_labels), .ids = FILE_OF(c, set##_ids), \
+    .groups = FILE_OF(c, set##_groups), .lengths = FILE_OF(c, set##_lengths)
+
+/* The training set (like is NULL), or the test set, which is like it. */
+static int read_set(task *t, const dataset *like, int grow, dataset *set)
 {
     const train_config *c = &t->config;
     const int whole = like && c->target == TARGET_NEXT; /* a forecaster is tested as it is used: from end to end */
-    TRY(dataset_read(&(data_source){c, name, *labels ? labels : NULL, like, &t->words, grow}, set));
+    const data_source training = {.config = c, FILES_OF(c, train), .words = &t->words, .grow = grow},
+                      test = {.config = c, FILES_OF(c, test), .like = like, .words = &t->words};
+    const char *name = like ? c->test : c->train;
+    TRY(dataset_read(like ? &test : &training, set));
     if ((c->window || c->longest) && !whole) dataset_cut(c, set);
     return set->n ? check_steps(c, set, name) : cli_fail("%s has no usable sequence", name);
 }
@@ -85,10 +99,10 @@ static int read_data(task *t, int grow)
 {
     const train_config *c = &t->config;
     const int labels = c->target == TARGET_LABEL;
-    TRY(read_set(t, c->train, c->train_labels, NULL, grow, &t->train));
+    TRY(read_set(t, NULL, grow, &t->train));
     dataset like = t->train;
     if (!labels) like.classes = 0; /* labels are for judging alone: a test set may have some of its own */
-    if (*c->test) TRY(read_set(t, c->test, c->test_labels, &like, 0, &t->test_set));
+    if (*c->test) TRY(read_set(t, &like, 0, &t->test_set));
     if (labels && !t->train.label) return cli_fail("%s has no labels", c->train);
     if (labels && *c->test && !t->test_set.classes) dataset_adopt_classes(&t->train, &t->test_set);
     if (labels && c->options.loss == RNNP_LOSS_BINARY && t->train.classes != 2)
@@ -129,7 +143,9 @@ int task_check_outputs(const task *t, const output_file *more, size_t n_more, co
 {
     char start[2 * CONFIG_TEXT] = "";
     const train_config *c = &t->config;
-    const char *const inputs[] = {t->path, more_input, c->train, c->train_labels, c->test, c->test_labels, start};
+    const char *const inputs[] = {t->path,        more_input,     c->train,       c->train_labels, c->test,
+                                  c->test_labels, start,          c->train_ids,   c->train_groups, c->train_lengths,
+                                  c->test_ids,    c->test_groups, c->test_lengths};
     output_file all[8] = {{"--roc", t->call->roc, 0}, {"--predictions", t->call->predictions, 0}};
     if (*c->start) config_path(c, c->start, start, sizeof start);
     for (size_t i = 0; i < n_more; i++) all[2 + i] = more[i];
