@@ -11,8 +11,9 @@
 #define RNNP_DOTTED(major, minor, patch) RNNP_TEXT_OF(major) "." RNNP_TEXT_OF(minor) "." RNNP_TEXT_OF(patch)
 #define RNNP_VERSION_TEXT RNNP_DOTTED(RNNP_VERSION_MAJOR, RNNP_VERSION_MINOR, RNNP_VERSION_PATCH)
 
-/* What librnnpack-onnx, a library of its own, calls. It finds the functions through the objects it is given, so that
- * none of them is exported (graph/graph.h has more); `version` tells it whether both libraries are of one build. */
+/* What librnnpack-onnx and librnnpack-mpi, libraries of their own, call. They find the functions through the objects
+ * that they are given, so that none of them is exported (graph/graph.h has more); `version` tells them whether both
+ * libraries are of one build. */
 typedef struct rnnp_context_calls {
     const char *version; /* this and the next stay first in all versions */
     rnnp_status (*fail)(const rnnp_context *context, rnnp_status status, const char *format, ...)
@@ -21,6 +22,8 @@ typedef struct rnnp_context_calls {
     void (*free)(const rnnp_context *context, void *p, size_t bytes);
     rnnp_status (*struct_read)(const rnnp_context *context, const char *type, const void *given, void *own,
                                size_t bytes);
+    rnnp_status (*struct_write)(const rnnp_context *context, const char *type, const void *own, void *given,
+                                size_t bytes);
 } rnnp_context_calls;
 
 struct rnnp_context {

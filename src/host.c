@@ -179,6 +179,7 @@ static const rnnp_context_calls calls = {
     .alloc = rnnp_alloc,
     .free = rnnp_free,
     .struct_read = rnnp_struct_read,
+    .struct_write = rnnp_struct_write,
 };
 
 rnnp_status rnnp_context_create(const rnnp_context_options *options, rnnp_context **context)

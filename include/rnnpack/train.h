@@ -269,6 +269,73 @@ RNNP_API rnnp_status rnnp_trainer_save_file(const rnnp_trainer *trainer, const c
                                             size_t bytes);
 RNNP_API rnnp_status rnnp_trainer_load_file(rnnp_trainer *trainer, const char *path, void *note, size_t *note_bytes);
 
+/* ---- Several processes ------------------------------------------------------------------------- */
+
+/*
+ * How processes that train one model together reach each other: functions of some transport. librnnpack-mpi has those
+ * of MPI (mpi.h). A trainer calls them on the thread of its caller.
+ *
+ *   send, receive  begin to move `bytes` > 0 bytes to or from another process, and return a request. The memory belongs
+ *                  to the transport until the request was waited for. Messages from one process to another arrive in
+ *                  the order in which they were begun, and a receive has the size of its send.
+ *   wait           ends a request; each is waited for once, in any order. It fails when the other process is gone, or
+ *                  has been silent for longer than the transport allows.
+ *   reason         why the latest call failed, in words that live until the next call
+ *
+ * After an error of one of them no more is called, and requests stay open: what reads or writes their memory ends
+ * before the trainer is destroyed, or the process ends.
+ */
+typedef struct rnnp_peers {
+    size_t struct_size;
+    size_t rank, ranks; /* which process this is, of how many */
+    rnnp_status (*send)(void *user, size_t to, const void *data, size_t bytes, size_t *request);
+    rnnp_status (*receive)(void *user, size_t from, void *data, size_t bytes, size_t *request);
+    rnnp_status (*wait)(void *user, size_t request);
+    const char *(*reason)(void *user);
+    void *user; /* given to all of them */
+} rnnp_peers;
+RNNP_STRUCT_INIT(rnnp_peers)
+
+/*
+ * rnnp_peers_gather() gives all processes what each of them has: `bytes` > 0 bytes of each process to all
+ * [ranks][bytes], of which this process has filled in its own part, all + rank * bytes. All processes call it. Each
+ * sends log2(ranks) messages, rounded up, or up to twice as many.
+ *
+ * Returns  RNNP_OK; RNNP_ERR_ARG; what the transport returns, with its reason.
+ * Errors   leave `all` undefined.
+ */
+RNNP_API rnnp_status rnnp_peers_gather(const rnnp_context *context, const rnnp_peers *peers, size_t bytes, void *all);
+
+/*
+ * rnnp_trainer_join() makes a trainer one of several that train one model: with it, rnnp_trainer_step() and
+ * rnnp_trainer_backward() are calls that all processes make, in the same order, with the same batch. Each process runs
+ * neighbouring slices of 16 rows and adds their gradients; sums are then exchanged and added along the tree over all
+ * slices, so that parameters, losses and norms have the same bits on every process, and those of one process alone.
+ *
+ *   Rows     the tensors of a batch have all its rows on every process. Of the inputs those of rnnp_trainer_rows()
+ *            alone are read, and of outputs and d_inputs these alone are written. Targets and weights are read whole,
+ *            as the loss is divided by the sum of all weights.
+ *   Memory   what is added to rnnp_trainer_bytes(): the other processes' sums of this process's part of the gradient,
+ *            together about as large as one or two gradients.
+ *   Errors   of a step on one process are errors on all, with the same status and the process's sentence. A step also
+ *            compares step counts, numbers of rows, rates and, now and then, parameters: RNNP_ERR_STATE.
+ *
+ * Initialising, adopting, freezing, setting rates, loading a checkpoint, and evaluating remain calls of one process;
+ * all make the same.
+ *
+ *   peers   copied; what its functions use must outlive the trainer. NULL: the trainer is alone again
+ *
+ * Returns  RNNP_OK; RNNP_ERR_ARG; RNNP_ERR_MEMORY; RNNP_ERR_STATE if another process has another version of the
+ *          library, other parameters or other options that the result depends on, with the first that differs; what
+ *          the transport returns.
+ * Errors   leave the trainer alone.
+ */
+RNNP_API rnnp_status rnnp_trainer_join(rnnp_trainer *trainer, const rnnp_peers *peers);
+
+/* The rows [*from, *to) of a batch of `rows` rows that this process runs: all of them when the trainer is alone, none
+ * (*from = *to) when there are fewer slices than processes. RNNP_ERR_ARG for a pointer that is NULL. */
+RNNP_API rnnp_status rnnp_trainer_rows(const rnnp_trainer *trainer, size_t rows, size_t *from, size_t *to);
+
 /* ---- Order ------------------------------------------------------------------------------------- */
 
 /* Writes a uniform permutation of 0 .. n-1 (n < 2^32) to order [n]. It depends on the seed and `which` (an epoch, a

@@ -22,7 +22,9 @@ rnnp_status rnnp_pass_shapes(rnnp_pass *pass, const rnnp_tensor *inputs, size_t 
         return rnnp_fail(t->context, RNNP_ERR_SHAPE, "the batch has %lld rows", (long long)rows);
     pass->rows = (size_t)rows;
     pass->slices = (pass->rows + RNNP_SLICE_ROWS - 1) / RNNP_SLICE_ROWS;
-    pass->threads = t->threads < pass->slices ? t->threads : pass->slices;
+    rnnp_peers_slices(pass);
+    const size_t own = pass->to > pass->from ? pass->to - pass->from : 1;
+    pass->threads = t->threads < own ? t->threads : own;
     return RNNP_OK;
 }
 
@@ -37,13 +39,34 @@ static void say_place(const rnnp_tensor *tensor, int axis, size_t at, char *text
     snprintf(text, size, "row %zu, element %zu of it", at / inner % rows, at / inner / rows * inner + at % inner);
 }
 
-static rnnp_status check_elements(const rnnp_trainer *t, const char *name, const rnnp_tensor *tensor, int axis)
+/* The first element that is not finite among the rows of this process, or the number of elements. */
+static size_t first_bad(const rnnp_pass *pass, const rnnp_tensor *tensor, int axis)
 {
+    const rnnp_selection *select = &pass->trainer->context->selection;
+    const size_t n = rnnp_tensor_elements(tensor);
+    const float *x = tensor->data;
+    if (axis == RNNP_TIME_NONE || pass->to - pass->from == pass->slices)
+        return rnnp_train_first_not_finite(select, x, n);
+    const size_t inner = rnnp_shape_product(tensor, (size_t)axis + 1, tensor->rank),
+                 outer = rnnp_shape_product(tensor, 0, (size_t)axis);
+    const size_t end = pass->to * RNNP_SLICE_ROWS < pass->rows ? pass->to * RNNP_SLICE_ROWS : pass->rows;
+    const size_t first = pass->from * RNNP_SLICE_ROWS, own = first < end ? (end - first) * inner : 0;
+    for (size_t o = 0; o < outer; o++) {
+        const size_t begin = (o * pass->rows + first) * inner;
+        const size_t at = rnnp_train_first_not_finite(select, x + begin, own);
+        if (at < own) return begin + at;
+    }
+    return n;
+}
+
+static rnnp_status check_elements(const rnnp_pass *pass, const char *name, const rnnp_tensor *tensor, int axis)
+{
+    const rnnp_trainer *t = pass->trainer;
     const size_t n = rnnp_tensor_elements(tensor);
     const float *x = tensor->data;
     char place[96];
     if (n && !tensor->data) return rnnp_fail(t->context, RNNP_ERR_ARG, "input %s has no data", name);
-    const size_t at = tensor->dtype == RNNP_DTYPE_F32 ? rnnp_train_first_not_finite(&t->context->selection, x, n) : n;
+    const size_t at = tensor->dtype == RNNP_DTYPE_F32 ? first_bad(pass, tensor, axis) : n;
     if (at == n) return RNNP_OK;
     say_place(tensor, axis, at, place, sizeof place);
     return rnnp_fail(t->context, RNNP_ERR_ARG, "input %.80s: %s is %g", name, place, (double)x[at]);
@@ -73,7 +96,7 @@ rnnp_status rnnp_pass_inputs(const rnnp_pass *pass)
     memset(t->wanted, 0, t->model->n_inputs);
     for (size_t i = 0; i < t->model->n_inputs && status == RNNP_OK; i++) {
         const int32_t v = t->model->inputs[i];
-        status = check_elements(t, t->model->values[v].name, &pass->batch->inputs[i], t->rows.axis[v]);
+        status = check_elements(pass, t->model->values[v].name, &pass->batch->inputs[i], t->rows.axis[v]);
         if (status == RNNP_OK) status = want_gradient(pass, i);
     }
     return status;

@@ -113,12 +113,11 @@ static rnnp_status ask(const job *j, size_t items, int gradients)
     const rnnp_score_rows scores = {j->item_target, j->item_value};
     rnnp_pass pass = {.trainer = t, .batch = &batch, .backward = gradients, .scores = &scores};
     rnnp_status status;
-    double loss;
     if ((status = rnnp_pass_shapes(&pass, j->x, j->n)) != RNNP_OK || (status = rnnp_pass_inputs(&pass)) != RNNP_OK ||
         (status = rnnp_pass_tapes(&pass)) != RNNP_OK || (status = rnnp_pass_scores(&pass)) != RNNP_OK ||
         (status = rnnp_pass_room(&pass)) != RNNP_OK)
         return status;
-    return rnnp_pass_run(&pass, &loss);
+    return rnnp_pass_run(&pass);
 }
 
 /* ---- Gradients ---- */

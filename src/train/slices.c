@@ -11,6 +11,7 @@
  * slices; they are added in the end, element by element in the same order, so that threads can share the elements.
  */
 #include "training.h"
+#include "tree.h"
 
 #include <stdio.h>
 
@@ -20,20 +21,7 @@ size_t rnnp_pass_rows(const rnnp_pass *pass, size_t slice)
     return left < RNNP_SLICE_ROWS ? left : RNNP_SLICE_ROWS;
 }
 
-/* ---- A stack of nodes ---- */
-
-/* Whether the two on top are siblings. */
-static int can_join(const rnnp_tree_node *node, size_t n)
-{
-    return n >= 2 && node[n - 2].level == node[n - 1].level && node[n - 2].index % 2 == 0;
-}
-
-static void join(rnnp_tree_node *node, size_t n)
-{
-    node[n - 2].level++;
-    node[n - 2].index /= 2;
-    node[n - 2].loss += node[n - 1].loss;
-}
+/* ---- Memory ---- */
 
 /* The most nodes at once for slices [from, to). */
 static size_t stack_depth(size_t from, size_t to)
@@ -43,20 +31,19 @@ static size_t stack_depth(size_t from, size_t to)
     for (size_t s = from; s < to; s++) {
         node[n++] = (rnnp_tree_node){0, s, 0};
         most = n > most ? n : most;
-        for (; can_join(node, n); n--) join(node, n);
+        for (; rnnp_tree_can_join(node, n); n--) rnnp_tree_join(node, n);
     }
     return most;
 }
-
-/* ---- Memory ---- */
 
 /* Of all threads; the first one may find itself alone. */
 static size_t measure_buffers(rnnp_pass *pass)
 {
     size_t n = 0, from, to;
     for (size_t i = 0; i < pass->threads; i++) {
-        rnnp_share(pass->slices, i, pass->threads, &from, &to);
-        const size_t depth = stack_depth(from, to), alone = i == 0 ? stack_depth(0, pass->slices) : 0;
+        rnnp_share(pass->to - pass->from, i, pass->threads, &from, &to);
+        const size_t depth = stack_depth(pass->from + from, pass->from + to);
+        const size_t alone = i == 0 ? stack_depth(pass->from, pass->to) : 0;
 
         pass->trainer->workers[i].first_buffer = n;
         n += depth > alone ? depth : alone;
@@ -79,13 +66,8 @@ size_t rnnp_pass_measure(rnnp_pass *pass)
     if (rnnp_mul_overflow(pass->buffers - 1, pass->buffer_bytes, &extra) ||
         rnnp_mul_overflow(pass->threads, pass->slice_bytes, &slices))
         return SIZE_MAX;
-    return rnnp_add_bytes(extra, rnnp_add_bytes(pass->prepared_bytes, slices));
-}
-
-/* The trainer's own gradient is the first buffer, where the sum ends up. */
-static float *buffer(const rnnp_pass *pass, size_t i)
-{
-    return i == 0 ? pass->trainer->gradient : (float *)(void *)(pass->extra + (i - 1) * pass->buffer_bytes);
+    return rnnp_add_bytes(rnnp_peers_measure(pass),
+                          rnnp_add_bytes(extra, rnnp_add_bytes(pass->prepared_bytes, slices)));
 }
 
 /* ---- Slices ---- */
@@ -104,7 +86,7 @@ static rnnp_status run_slice(const rnnp_pass *pass, const rnnp_worker *worker, c
     uint32_t rows[RNNP_SLICE_ROWS];
     rnnp_tape_run run = {.pass = pass, .memory = memory, .first = slice * RNNP_SLICE_ROWS};
     run.tape = pass->tape[pass->tape[1] && slice + 1 == pass->slices];
-    run.gradient = buffer(pass, worker->first_buffer + worker->n_nodes);
+    run.gradient = rnnp_pass_buffer(pass, worker->first_buffer + worker->n_nodes);
     for (size_t r = 0; r < run.tape->rows; r++) rows[r] = (uint32_t)(run.first + r);
     run.slice = (rnnp_slice){
         .seed = t->options.seed, .step = t->steps, .rows = rows, .n_rows = run.tape->rows, .training = pass->training};
@@ -125,10 +107,11 @@ static void run_share(const rnnp_pass *pass, rnnp_worker *worker, char *memory, 
             return;
         }
         node[worker->n_nodes++] = (rnnp_tree_node){0, s, loss};
-        for (; can_join(node, worker->n_nodes); worker->n_nodes--) {
+        for (; rnnp_tree_can_join(node, worker->n_nodes); worker->n_nodes--) {
             const size_t top = worker->first_buffer + worker->n_nodes - 1;
-            join(node, worker->n_nodes);
-            if (pass->backward) add_gradients(pass->trainer, buffer(pass, top - 1), buffer(pass, top));
+            rnnp_tree_join(node, worker->n_nodes);
+            if (pass->backward)
+                add_gradients(pass->trainer, rnnp_pass_buffer(pass, top - 1), rnnp_pass_buffer(pass, top));
         }
     }
 }
@@ -149,8 +132,8 @@ static void slices_phase(void *arg, size_t phase, size_t i, size_t n)
             pass->trainer->workers[w].status = RNNP_OK;
         }
     }
-    rnnp_share(pass->slices, i, n, &from, &to);
-    run_share(pass, &pass->trainer->workers[i], memory, from, to);
+    rnnp_share(pass->to - pass->from, i, n, &from, &to);
+    run_share(pass, &pass->trainer->workers[i], memory, pass->from + from, pass->from + to);
 }
 
 /* ---- What is left on the stacks ---- */
@@ -158,10 +141,7 @@ static void slices_phase(void *arg, size_t phase, size_t i, size_t n)
 enum { MOST_ADDS = 2 * RNNP_TREE_NODES };
 
 typedef struct left_over {
-    const rnnp_pass *pass;
-    rnnp_tree_node node[RNNP_TREE_NODES];
-    size_t at[RNNP_TREE_NODES]; /* the buffer of each */
-    size_t n_nodes;
+    rnnp_pass *pass;
     size_t sum[MOST_ADDS], add[MOST_ADDS]; /* buffers to be added before the next thread's nodes come */
     size_t n_adds;
 } left_over;
@@ -176,8 +156,8 @@ static void add_phase(void *arg, size_t phase, size_t i, size_t n)
     for (size_t b = from; b < to; b++) {
         const rnnp_update_block *block = &t->blocks[b];
         for (size_t a = 0; a < l->n_adds && !t->parameters[block->parameter].info.frozen; a++)
-            rnnp_train_add(t, buffer(l->pass, l->sum[a]) + block->offset, buffer(l->pass, l->add[a]) + block->offset,
-                           block->n);
+            rnnp_train_add(t, rnnp_pass_buffer(l->pass, l->sum[a]) + block->offset,
+                           rnnp_pass_buffer(l->pass, l->add[a]) + block->offset, block->n);
     }
 }
 
@@ -189,42 +169,45 @@ static void run_adds(left_over *l)
     l->n_adds = 0;
 }
 
-static void join_top(left_over *l)
+static void join_tops(left_over *l)
 {
-    l->sum[l->n_adds] = l->at[l->n_nodes - 2];
-    l->add[l->n_adds++] = l->at[l->n_nodes - 1];
-    join(l->node, l->n_nodes--);
+    rnnp_pass *pass = l->pass;
+    for (; rnnp_tree_can_join(pass->node, pass->n_nodes); pass->n_nodes--) {
+        l->sum[l->n_adds] = pass->at[pass->n_nodes - 2];
+        l->add[l->n_adds++] = pass->at[pass->n_nodes - 1];
+        rnnp_tree_join(pass->node, pass->n_nodes);
+    }
 }
 
-static double join_stacks(const rnnp_pass *pass)
+static void join_stacks(rnnp_pass *pass)
 {
     left_over l = {.pass = pass};
+    pass->n_nodes = 0;
     for (size_t i = 0; i < pass->threads; i++) {
         const rnnp_worker *worker = &pass->trainer->workers[i];
         for (size_t k = 0; k < worker->n_nodes; k++) {
-            l.node[l.n_nodes] = worker->node[k];
-            l.at[l.n_nodes++] = worker->first_buffer + k;
-            while (can_join(l.node, l.n_nodes)) join_top(&l);
+            pass->node[pass->n_nodes] = worker->node[k];
+            pass->at[pass->n_nodes++] = worker->first_buffer + k;
+            join_tops(&l);
         }
         run_adds(&l);
     }
-    while (l.n_nodes > 1) /* right children without slices: nodes rise to their siblings' level as they are */
-        join_top(&l);
+    while (rnnp_tree_rise(pass->node, pass->n_nodes, pass->slices)) join_tops(&l);
     run_adds(&l);
-    return l.node[0].loss;
 }
 
-rnnp_status rnnp_pass_run(rnnp_pass *pass, double *sum)
+rnnp_status rnnp_pass_run(rnnp_pass *pass)
 {
     rnnp_trainer *t = pass->trainer;
     pass->extra = t->work;
     pass->prepared = pass->extra + (pass->buffers - 1) * pass->buffer_bytes;
     pass->slice = pass->prepared + pass->prepared_bytes;
+    pass->parts = pass->slice + pass->threads * pass->slice_bytes;
     rnnp_team_phases(pass->threads > 1 ? t->context->team : NULL, pass->threads, 2, slices_phase, pass);
     for (size_t i = 0; i < pass->threads; i++) {
         if (t->workers[i].status != RNNP_OK)
             return rnnp_fail(t->context, t->workers[i].status, "%s", t->workers[i].sentence);
     }
-    *sum = join_stacks(pass);
+    join_stacks(pass);
     return RNNP_OK;
 }

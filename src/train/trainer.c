@@ -105,6 +105,7 @@ void rnnp_trainer_destroy(rnnp_trainer *trainer)
     if (!trainer) return;
     const rnnp_context *context = trainer->context;
 
+    rnnp_trainer_leave(trainer);
     for (size_t i = 0; i < RNNP_TAPES; i++) rnnp_tape_destroy(context, trainer->tapes[i]);
     rnnp_free(context, trainer->work, trainer->work_bytes);
     rnnp_arena_free(context, &trainer->arena);
@@ -180,18 +181,15 @@ static rnnp_status diverged(const rnnp_trainer *t, const char *what, double valu
                      (unsigned long long)t->steps);
 }
 
-/* The pass itself; floating-point mode is the contract's. */
-static rnnp_status compute(rnnp_pass *pass, int update, rnnp_train_result *result)
+/* What is made of the sums over all slices. */
+static rnnp_status finish(rnnp_pass *pass, int update, rnnp_train_result *result)
 {
     rnnp_trainer *t = pass->trainer;
-    rnnp_train_result r = {.weight = pass->batch->target ? pass->weight : 0};
-    double sum, penalty;
-    rnnp_status status;
-    if (pass->backward) t->has_gradient = 0;
-    if ((status = rnnp_pass_run(pass, &sum)) != RNNP_OK) return status;
+    rnnp_train_result r = {.struct_size = result->struct_size, .weight = pass->batch->target ? pass->weight : 0};
+    double penalty;
     if (pass->batch->target) {
         rnnp_train_norm(t, pass->backward, &r.norm, &penalty);
-        r.loss = sum / pass->weight + penalty;
+        r.loss = pass->node[0].loss / pass->weight + penalty;
     }
     if (pass->backward && !isfinite(r.loss)) return diverged(t, "the loss", r.loss);
     if (pass->backward && !isfinite(r.norm)) return diverged(t, "the gradient's norm", r.norm);
@@ -201,22 +199,34 @@ static rnnp_status compute(rnnp_pass *pass, int update, rnnp_train_result *resul
     return RNNP_OK;
 }
 
+/* Checks the batch and runs the slices of this process. */
+static rnnp_status run_slices(rnnp_pass *pass, const rnnp_train_batch *given, rnnp_train_batch *own)
+{
+    rnnp_trainer *t = pass->trainer;
+    rnnp_status status;
+    if (!given) return rnnp_fail(t->context, RNNP_ERR_ARG, "batch is NULL");
+    if ((status = RNNP_STRUCT_READ(t->context, rnnp_train_batch, given, own)) != RNNP_OK ||
+        (status = rnnp_pass_shapes(pass, own->inputs, own->n_inputs)) != RNNP_OK ||
+        (status = rnnp_pass_inputs(pass)) != RNNP_OK || (status = rnnp_pass_tapes(pass)) != RNNP_OK ||
+        (status = rnnp_pass_target(pass)) != RNNP_OK || (status = rnnp_pass_room(pass)) != RNNP_OK)
+        return status;
+    if (pass->backward) t->has_gradient = 0;
+    return rnnp_pass_run(pass);
+}
+
 static rnnp_status run_batch(rnnp_trainer *t, const rnnp_train_batch *batch, int training, int update,
                              rnnp_train_result *result)
 {
     rnnp_train_batch own;
     rnnp_train_result r = {.struct_size = sizeof r};
     rnnp_pass pass = {.trainer = t, .batch = &own, .training = training, .backward = training};
-    rnnp_status status;
+    rnnp_status status = RNNP_OK;
     if (!t) return RNNP_ERR_ARG;
-    if (!batch) return rnnp_fail(t->context, RNNP_ERR_ARG, "batch is NULL");
-    if ((status = RNNP_STRUCT_READ(t->context, rnnp_train_batch, batch, &own)) != RNNP_OK) return status;
-    if (result && (status = RNNP_STRUCT_CHECK(t->context, rnnp_train_result, result)) != RNNP_OK) return status;
     const rnnp_fpmode mode = rnnp_fpmode_enter(0);
-    if ((status = rnnp_pass_shapes(&pass, own.inputs, own.n_inputs)) == RNNP_OK &&
-        (status = rnnp_pass_inputs(&pass)) == RNNP_OK && (status = rnnp_pass_tapes(&pass)) == RNNP_OK &&
-        (status = rnnp_pass_target(&pass)) == RNNP_OK && (status = rnnp_pass_room(&pass)) == RNNP_OK)
-        status = compute(&pass, update, &r);
+    if (result) status = RNNP_STRUCT_CHECK(t->context, rnnp_train_result, result);
+    if (status == RNNP_OK) status = run_slices(&pass, batch, &own);
+    if (t->peers.ranks && training) status = rnnp_peers_reduce(&pass, status); /* also says that this one failed */
+    if (status == RNNP_OK) status = finish(&pass, update, &r);
     rnnp_fpmode_set(mode);
     return status == RNNP_OK && result ? RNNP_STRUCT_WRITE(t->context, rnnp_train_result, &r, result) : status;
 }

@@ -9,7 +9,10 @@
  *   tape_place.c   where their values and gradients live
  *   tape.c         one slice run forwards and backwards
  *   batch.c        a caller's batch, checked
- *   slices.c       a batch cut into slices, which threads share; the sum of their gradients
+ *   slices.c       a batch cut into slices, which threads share; the sum of their gradients; tree.h: its nodes
+ *   peers.c        the same among processes: who takes which slices, the sum over all of them
+ *   join.c         a trainer becomes one of several
+ *   gather.c       what each process says to all others
  *   update.c       penalties, norm, the optimiser
  *   attribute.c    attributions (attribute.h); explaining.c: gradients by inputs, of a score in place of a loss
  *   checkpoint.c   files; export.c: a trained model
@@ -40,6 +43,7 @@ typedef struct rnnp_update_block {
 
 /* ---- Slices: the tree over them ---- */
 
+enum { RNNP_REASON_CHARS = 256 }; /* of a sentence that other processes are told */
 enum { RNNP_TREE_LEVELS = 32, RNNP_TREE_NODES = 2 * RNNP_TREE_LEVELS, RNNP_TAPES = 8 };
 
 /* The sum over slices index << level up to the next of that level. */
@@ -115,6 +119,15 @@ typedef struct rnnp_tape {
 
 /* ---- Trainer ---- */
 
+/* What a process says after its slices. */
+typedef struct rnnp_word {
+    int64_t status;
+    uint64_t steps, rows, live, values; /* values: checksum of the parameters, 0 where not compared */
+    double weight, loss[RNNP_TREE_NODES];
+    float rate;
+    uint32_t frozen; /* of which parameters */
+} rnnp_word;
+
 struct rnnp_trainer {
     const rnnp_context *context;
     const rnnp_model *model;
@@ -145,6 +158,10 @@ struct rnnp_trainer {
     uint64_t steps;
     int has_gradient;
 
+    rnnp_peers peers;             /* ranks 0: alone */
+    rnnp_word *words;             /* [ranks], what each says in a step (peers.c) */
+    char *reasons;                /* [ranks][RNNP_REASON_CHARS] */
+    int compared;                 /* parameters were, since the trainer was joined */
     rnnp_tape *tapes[RNNP_TAPES]; /* the latest used first */
     rnnp_worker *workers;         /* [threads] */
     char *work;                   /* what passes need: buffers of gradients, what is prepared, slices' memory */
@@ -171,13 +188,16 @@ typedef struct rnnp_pass {
     const rnnp_train_batch *batch;
     int training, backward;
     size_t rows, slices, threads; /* threads: at most this many */
+    size_t from, to;              /* slices of this process */
     rnnp_tape *tape[2];           /* of full slices (or the only one), and of the last one if it is smaller */
     rnnp_meta output;             /* of the loss, all rows */
     rnnp_loss_spec loss;
     double weight;                 /* sum(w) */
     const rnnp_score_rows *scores; /* in place of the loss, or NULL */
     size_t buffers, buffer_bytes, prepared_bytes, slice_bytes;
-    char *extra, *prepared, *slice; /* in trainer->work */
+    char *extra, *prepared, *slice, *parts; /* in trainer->work; parts: of other processes (peers.c) */
+    rnnp_tree_node node[RNNP_TREE_NODES];   /* what this process's slices add up to */
+    size_t at[RNNP_TREE_NODES], n_nodes;    /* the buffer of each */
 } rnnp_pass;
 
 /* batch.c: the inputs' shapes -> rows, slices, metas in trainer->inputs. */
@@ -200,8 +220,29 @@ rnnp_status rnnp_trainer_explain(const rnnp_model *model, const rnnp_train_optio
 size_t rnnp_pass_rows(const rnnp_pass *pass, size_t slice);
 /* Sets the sizes of the pass's memory and returns the bytes of all of it. */
 size_t rnnp_pass_measure(rnnp_pass *pass);
-/* Runs it; *sum is sum(w l). The gradient is in trainer->gradient but for penalties. */
-rnnp_status rnnp_pass_run(rnnp_pass *pass, double *sum);
+/* Runs this process's slices; the nodes that they add up to are in pass->node. Of a process alone that is one, whose
+ * gradient, but for penalties, is in trainer->gradient. */
+rnnp_status rnnp_pass_run(rnnp_pass *pass);
+/* Number `i` of the pass's gradients; the first one is the trainer's own, where the sum ends up. */
+static inline float *rnnp_pass_buffer(const rnnp_pass *pass, size_t i)
+{
+    return i == 0 ? pass->trainer->gradient : (float *)(void *)(pass->extra + (i - 1) * pass->buffer_bytes);
+}
+
+/* gather.c: as rnnp_peers_gather, of peers that were checked; sentences are the context's. */
+rnnp_status rnnp_peers_fail(const rnnp_context *context, const rnnp_peers *peers, rnnp_status status);
+rnnp_status rnnp_peers_check(const rnnp_context *context, const rnnp_peers *given, rnnp_peers *own);
+rnnp_status rnnp_peers_share(const rnnp_context *context, const rnnp_peers *peers, size_t bytes, void *all);
+
+/* join.c: what a joined trainer has; it is alone afterwards. */
+void rnnp_trainer_leave(rnnp_trainer *trainer);
+/* peers.c: sets pass->from and pass->to. */
+void rnnp_peers_slices(rnnp_pass *pass);
+/* Bytes of what other processes send in a pass; 0 for a process alone. */
+size_t rnnp_peers_measure(const rnnp_pass *pass);
+/* `status` is what became of this process's slices. Leaves one node, and its gradient in trainer->gradient; or fails
+ * with the same status on every process. */
+rnnp_status rnnp_peers_reduce(rnnp_pass *pass, rnnp_status status);
 
 /* What an operator is told of a node. */
 static inline rnnp_gradient_shape rnnp_train_shape(const rnnp_trainer *t, const rnnp_node *node,

@@ -47,7 +47,7 @@ described = related("SPDXRef-DOCUMENT", "DESCRIBES")
 ours = {re.sub(r"\.so.*", "", f.split("/")[-1]): f for f in files}
 assert described == set(ours), (described, set(ours))
 PACKAGE = {"libc": "glibc", "libm": "glibc", "ld-linux-x86-64": "glibc", "ld-linux-aarch64": "glibc", "libz": "zlib",
-           "libprotobuf-c": "protobuf-c", "libhwloc": "hwloc"}
+           "libprotobuf-c": "protobuf-c", "libhwloc": "hwloc", "libmpi": "openmpi"}
 for name, file in ours.items():
     text = subprocess.run([readelf, "-dW", file], capture_output=True, text=True, check=True).stdout
     needed = {re.sub(r"\.so.*", "", n) for n in re.findall(r"\(NEEDED\).*\[(.+)\]", text)}

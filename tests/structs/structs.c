@@ -195,6 +195,40 @@ static rnnp_status read_attribution_batch(void *s) { return rnnp_attribution_run
 
 static rnnp_status read_tune_options(void *s) { return rnnp_tune(context, NULL, 0, s, set); }
 
+static rnnp_status no_message(void *user, size_t to, const void *data, size_t bytes, size_t *request)
+{
+    (void)user, (void)to, (void)data, (void)bytes, (void)request;
+    return RNNP_ERR_IO;
+}
+
+static rnnp_status no_answer(void *user, size_t from, void *data, size_t bytes, size_t *request)
+{
+    return no_message(user, from, data, bytes, request);
+}
+
+static rnnp_status no_wait(void *user, size_t request) { return no_message(user, request, NULL, 0, NULL); }
+
+static const char *no_reason(void *user) { return user; }
+
+/* Of a process alone, which needs no messages. */
+static void fill_peers(void *s)
+{
+    rnnp_peers *peers = s;
+
+    peers->ranks = 1;
+    peers->send = no_message;
+    peers->receive = no_answer;
+    peers->wait = no_wait;
+    peers->reason = no_reason;
+}
+
+static rnnp_status read_peers(void *s)
+{
+    char byte = 0;
+
+    return rnnp_peers_gather(context, s, 1, &byte);
+}
+
 static void fill_shape(void *s)
 {
     rnnp_shape *shape = s;
@@ -301,6 +335,7 @@ static const entry entries[] = {
     READ(rnnp_train_options, threads, read_train_options, .fill = fill_train_options),
     READ(rnnp_optimizer, decay, read_optimizer, .fill = fill_optimizer),
     READ(rnnp_train_batch, d_inputs, read_batch, .fill = fill_batch),
+    READ(rnnp_peers, user, read_peers, .fill = fill_peers),
     READ(rnnp_attribution_options, threads, read_attribution_options, .fill = NULL),
     READ(rnnp_attribution_batch, rows, read_attribution_batch, .fill = fill_attribution_batch),
     READ(rnnp_tune_options, progress_user, read_tune_options, .fill = NULL),

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # exported.sh NM HEADERS LIBRARY...: the shared libraries export the functions that the public headers declare with
-# RNNP_API, no more and no less: librnnpack-onnx those of onnx.h, librnnpack all others. Names that begin with two
+# RNNP_API, no more and no less: librnnpack-onnx those of onnx.h, librnnpack-mpi those of mpi.h, librnnpack all
+# others. Names that begin with two
 # underscores are the compiler's (sanitizers).
 set -euo pipefail
 
@@ -17,10 +18,10 @@ declared() {
 
 for library in "$@"; do
     name=$(basename "$library" | sed 's/\.so.*//')
-    if [[ $name == librnnpack-onnx ]]; then
-        files=("$headers/onnx.h")
+    if [[ $name == librnnpack-* ]]; then
+        files=("$headers/${name#librnnpack-}.h")
     else
-        mapfile -t files < <(printf '%s\n' "$headers"/*.h | grep -v '/onnx\.h$')
+        mapfile -t files < <(printf '%s\n' "$headers"/*.h | grep -v '/\(onnx\|mpi\)\.h$')
     fi
     exported=$("$nm" -D --defined-only "$library" | awk 'NF == 3 && $3 !~ /^__/ {print $3}' | sort -u)
     if ! difference=$(diff <(declared "${files[@]}") <(echo "$exported")); then
@@ -32,7 +33,7 @@ for library in "$@"; do
     printf '%s: %s functions, declared and exported alike\n' "$name" "$(wc -l <<<"$exported")"
 done
 
-# No internal header marks a function for export: librnnpack-onnx finds internal ones through the context.
+# No internal header marks a function for export: the other libraries find internal ones through the context.
 if internal=$(grep -rn '^ *RNNP_API' --include='*.[ch]' "$headers"/../../{src,autotune,dispatch,kernels}); then
     printf 'RNNP_API outside of the public headers:\n%s\n' "$internal"
     failures=1

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Nodes of the tree over slices (slices.c), in the order of their slices, on a stack.
+ */
+#ifndef RNNP_TRAIN_TREE_H
+#define RNNP_TRAIN_TREE_H
+
+#include "training.h"
+
+/* Whether the two on top are siblings. */
+static inline int rnnp_tree_can_join(const rnnp_tree_node *node, size_t n)
+{
+    return n >= 2 && node[n - 2].level == node[n - 1].level && node[n - 2].index % 2 == 0;
+}
+
+static inline void rnnp_tree_join(rnnp_tree_node *node, size_t n)
+{
+    node[n - 2].level++;
+    node[n - 2].index /= 2;
+    node[n - 2].loss += node[n - 1].loss;
+}
+
+/* The node on top rises to its parent's place when its sibling would begin beyond the last slice. */
+static inline int rnnp_tree_rise(rnnp_tree_node *node, size_t n, size_t slices)
+{
+    rnnp_tree_node *top = n ? &node[n - 1] : NULL;
+    if (!top || top->index == 0 || top->index % 2 || (top->index + 1) << top->level < slices) return 0;
+    top->level++;
+    top->index /= 2;
+    return 1;
+}
+
+#endif
