@@ -51,7 +51,7 @@ RNNP_API rnnp_status rnnp_metrics_classes(size_t classes, const double *counts, 
 
 /* A point of the ROC and precision-recall curves, where score >= threshold counts as positive. tpr is the recall. The
  * first point counts nothing as positive: its threshold is infinite and its precision 1. One point follows per
-  * distinct score that has weight, from the largest score down. Frozen. */
+ * distinct score that has weight, from the largest score down. Frozen. */
 typedef struct rnnp_curve_point {
     double threshold, tpr, fpr, precision;
 } rnnp_curve_point;
@@ -120,7 +120,7 @@ RNNP_API rnnp_status rnnp_metrics_wilson(double share, double n, double confiden
 /* Computes the areas under the ROC curves of models that scored the same rows, and their covariance: of independent
  * rows as DeLong, DeLong and Clarke-Pearson (1988), of clusters as Obuchowski (1997), which is the same where each
  * cluster has one row. The variance of a difference of two is c[0][0] + c[1][1] - c[0][1] - c[1][0];
-  * rnnp_metrics_normal makes an interval and a p value of it. Takes n log n time for each model (Sun and Xu 2014).
+ * rnnp_metrics_normal makes an interval and a p value of it. Takes n log n time for each model (Sun and Xu 2014).
  *
  *   scores      [models][n] f32
  *   truth       0 or 1
@@ -140,7 +140,7 @@ RNNP_API rnnp_status rnnp_metrics_delong(size_t n, size_t models, const float *s
  * Davison and Hinkley 1997, 3.8), of one metric, several, or the difference of two models on the same rows. A draw
  * depends on seed and its number alone, so draws may be taken in any order and by any threads: cluster number i of the
  * draw is floor(bits * clusters / 2^32), where bits are number i mod 4 of the Philox4x32-10 (Salmon et al. 2011) of
-  * key {seed, seed >> 32} and counter {i / 4, 4, draw, draw >> 32}.
+ * key {seed, seed >> 32} and counter {i / 4, 4, draw, draw >> 32}.
  *
  *   counts  [clusters] f32: how often each cluster was drawn; without cluster not looked at
  *   weight  [n] f32
@@ -166,7 +166,7 @@ typedef struct rnnp_bootstrap {
  *   scratch  [draws] work memory
  *
  * RNNP_ERR_ARG for an estimate that is NaN, a confidence out of range, or fewer than two replicates that are numbers.
-  * */
+ * */
 RNNP_API rnnp_status rnnp_metrics_bootstrap(double estimate, size_t draws, const double *replicates, size_t clusters,
                                             const double *jackknife, double confidence, double *scratch,
                                             rnnp_bootstrap *result);

@@ -123,10 +123,18 @@ static int take_option(cli_call *call, int argc, char **argv, int *i)
     return set(o, value, call);
 }
 
+/* How many operands a command takes: "MODEL" one, "A.csv B.csv" two, "FILE..." any number. */
+static size_t most_operands(const cli_command *c)
+{
+    size_t n = c->operands != NULL;
+    for (const char *s = c->operands; s && *s; s++) n += *s == ' ';
+    return c->operands && strstr(c->operands, "...") ? SIZE_MAX : n;
+}
+
 static int parse(cli_call *call, int argc, char **argv)
 {
     const cli_command *const c = call->command;
-    const int many = c->operands && strstr(c->operands, "...");
+    const size_t most = most_operands(c), least = !most || c->operands[0] == '[' ? 0 : most == SIZE_MAX ? 1 : most;
     size_t n = 0;
     for (const cli_option *o = c->options; o->name; o++) {
         if (o->usual)
@@ -140,10 +148,12 @@ static int parse(cli_call *call, int argc, char **argv)
             TRY(take_option(call, argc, argv, &i));
             continue;
         }
-        if (!c->operands || (n && !many)) return cli_misuse("unexpected argument '%s'", argv[i]);
+        if (n == most) return cli_misuse("unexpected argument '%s'", argv[i]);
         call->operands[n++] = argv[i];
     }
-    if (c->operands && c->operands[0] != '[' && !n) return cli_misuse("%s is missing", c->operands);
+    if (n < least)
+        return n ? cli_misuse("%s are needed, and one is missing", c->operands)
+                 : cli_misuse("%s is missing", c->operands);
     for (const cli_option *o = c->options; o->name; o++)
         if (o->kind == CLI_NEEDED && !cli_given(call, o->name))
             return cli_misuse("%s %s is missing", o->name, o->value);

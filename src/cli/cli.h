@@ -45,9 +45,10 @@ typedef struct cli_call {
     const char *budget, *batches, *lengths, *teams, *grid;
     const char *weights, *limit;
     const char *config, *data, *labels, *test, *test_labels, *roc, *predictions, *checkpoint, *curve;
+    const char *interval, *subgroups, *curves, *report;
     const char *pick, *target, *score, *baseline, *methods, *channels;
-    size_t threads, batch, steps, seed, points, window, time_axis;
-    double seconds, tolerance;
+    size_t threads, batch, steps, seed, points, window, time_axis, bootstrap;
+    double seconds, tolerance, confidence;
     int json, kernels, limits, again, dry_run, this_host, resume, quiet, saturate, f64_as_f32;
     cli_pairs inputs, outputs, arrays, keep, carry, bound;
     uint64_t given; /* a bit for each option of the command that was given: cli_given */
@@ -74,10 +75,11 @@ typedef struct cli_option {
 } cli_option;
 
 typedef struct cli_command {
-    const char *name;          /* "bench", "records show" */
-    const char *operands;      /* "MODEL", "[MODEL]" if it may be left out, "FILE..." for several, NULL for none */
-    const char *summary;       /* a line of the list of commands */
-    const char *about;         /* the help's text before the options */
+    const char *name;     /* "bench", "records show" */
+    const char *operands; /* "MODEL", "[MODEL]" if it may be left out, "A B" for two, "FILE..." for several, NULL for
+                                * none */
+    const char *summary;  /* a line of the list of commands */
+    const char *about;    /* the help's text before the options */
     const cli_option *options; /* ends with a name of NULL; NULL: the command is a group ("records") */
     int (*run)(const cli_call *call);
 } cli_command;
@@ -114,6 +116,7 @@ int cli_attribute(const cli_call *call);
 int cli_train(const cli_call *call); /* where RNNP_CLI_TRAIN is defined */
 int cli_eval(const cli_call *call);
 int cli_predict(const cli_call *call);
+int cli_compare(const cli_call *call);
 int cli_records_show(const cli_call *call);
 int cli_records_check(const cli_call *call);
 int cli_records_merge(const cli_call *call);

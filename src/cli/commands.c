@@ -35,7 +35,14 @@
 #define SHAPE(steps_usual) \
     {"--batch", "B", "batch size, and size of dynamic dimensions named batch, N or B", CLI_COUNT, AT(batch), "1"}, \
     {"--steps", "T", "time steps, and size of all other dynamic dimensions", CLI_COUNT, AT(steps), steps_usual}
+#define INTERVALS \
+    {"--bootstrap", "N", "draws of groups (sequences, where there are none) for intervals; 0: no intervals", CLI_SIZE, \
+     AT(bootstrap), "1000"}, \
+    {"--confidence", "C", "confidence of intervals", CLI_NUMBER, AT(confidence), "0.95"}, \
+    {"--interval", "NAME", "percentile, or bca, which corrects for bias and skewness", CLI_TEXT, AT(interval), \
+     "percentile"}
 #define TASK \
+    INTERVALS, \
     {"--data", "FILE", "training data, in place of [data] train", CLI_TEXT, AT(data), NULL}, \
     {"--labels", "FILE", "labels of the training data, if in a file of their own", CLI_TEXT, AT(labels), NULL}, \
     {"--test", "FILE", "test data, in place of [data] test", CLI_TEXT, AT(test), NULL}, \
@@ -217,6 +224,13 @@ const cli_command cli_commands[] = {
               AT(config), NULL},
              TASK),
      RUN(cli_eval)},
+    {"compare", "A.csv B.csv", "compare two models by their predictions of the same data",
+     "Compares two tables that rnnpack train or eval wrote with --predictions: each metric of\n"
+     "both, and A minus B with an interval and a p value, from draws of groups (patients) that\n"
+     "are the same for both; of two classes also the areas by DeLong. Rows are matched by id.",
+     OPTIONS(INTERVALS, {"--seed", "N", "seed of the draws", CLI_SIZE, AT(seed), "0"},
+             {"--quiet", NULL, "print results only", CLI_FLAG, AT(quiet), NULL}, JSON),
+     RUN(cli_compare)},
 #endif
     {"records", NULL, "show, check, merge, export and prune tuning records", "Works on files of tuning records.", NULL,
      NULL},

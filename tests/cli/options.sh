@@ -28,6 +28,8 @@ for command in train eval; do
     ! grep -q "^  $command " help || right[$command]="none.ini --config none.ini"
 done
 [[ -z ${right[train]:-} ]] || right[train]=none.ini
+! grep -q "^  compare " help || right[compare]="table.csv table.csv"
+printf 'id,group,label,p_no,p_yes\n1,,no,0.8,0.2\n2,,yes,0.3,0.7\n' >table.csv
 
 # bad CODES COMMAND ARGUMENT...: the exit code is one of them, nothing crashes, and stderr has the word that is at fault.
 bad() {

@@ -22,7 +22,7 @@ config() {
 
 # accuracy: of the last output's last line that has one.
 accuracy() {
-    sed -n 's/.*accuracy \([0-9.]*\).*/\1/p' "$work/out" | tail -n 1
+    sed -n 's/.*accuracy \([0-9][0-9.]*\).*/\1/p' "$work/out" | tail -n 1
 }
 at_least() {
     awk -v got="$1" -v want="$2" 'BEGIN { exit !(got >= want) }' || fail "$1 is below $2"

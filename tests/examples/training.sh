@@ -139,7 +139,7 @@ fi
 # reaches WHAT LEAST: the last number of this name in the output.
 reaches() {
     local got
-    got=$(sed -n "s/.*$1 \([0-9.]*\).*/\1/p" "$work/out" | tail -n 1)
+    got=$(sed -n "s/.*$1 \([0-9][0-9.]*\).*/\1/p" "$work/out" | tail -n 1)
     awk -v got="$got" -v least="$2" 'BEGIN { exit !(got >= least) }' || { cat "$work/out" && fail "$1 $got is below $2"; }
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Quality of a classifier, and how far it can be trusted (metrics.h). An empty span of weights is all 1; without
-  * clusters each row is alone.
+ * clusters each row is alone.
  */
 #ifndef RNNPACK_CPP_METRICS_HPP
 #define RNNPACK_CPP_METRICS_HPP

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../report/report.h"
 #include "experiment.h"
 
 int cli_eval(const cli_call *call)
@@ -15,8 +16,10 @@ int cli_eval(const cli_call *call)
     AUTO(model) *model = NULL;
     AUTO(plan) *plan = NULL;
     AUTO_SCORES found = {0};
+    resampling how;
     snprintf(words, sizeof words, "%s.words", path);
     TRY(task_configure(&t, NULL));
+    TRY(resampling_of(call, &how));
     TRY(task_check_outputs(&t, NULL, 0, path));
     TRY(task_open(&t, t.config.format == DATA_TOKENS ? words : NULL, 0));
     TRY(cli_load(t.e.context, path, call, 1, &model));
@@ -25,5 +28,6 @@ int cli_eval(const cli_call *call)
     if (code != CLI_OK) return code == FIT_DIVERGED ? CLI_FAILED : code;
     const dataset *set = t.e.test ? t.e.test : t.e.train;
     scores_print(&found, set, &t.config, t.e.test ? "test" : "training data");
+    report_intervals(&found, set, &t.config, &how, NULL);
     return task_write(&t, &found, set);
 }

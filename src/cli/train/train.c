@@ -11,10 +11,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../report/report.h"
 #include "experiment.h"
 
 typedef struct job {
     task *t;
+    resampling how;
     int failed; /* not everything could be written */
 } job;
 
@@ -37,7 +39,7 @@ static void result_free(result *r)
     *r = (result){0};
 }
 
-static const dataset *judged(const job *j) { return j->t->e.test ? j->t->e.test : &j->t->train; }
+static const dataset *judged_set(const job *j) { return j->t->e.test ? j->t->e.test : &j->t->train; }
 
 /* One training; the result replaces *kept when its score, which no test set has a part in, is better. */
 static int with_seed(job *j, size_t i, result *kept, double *value)
@@ -51,7 +53,7 @@ static int with_seed(job *j, size_t i, result *kept, double *value)
         printf("seed %llu: ", (unsigned long long)r.seed);
     else if (c->seeds > 1 && (r.done || code == FIT_DIVERGED))
         printf("seed %llu: %s\n", (unsigned long long)r.seed, r.done ? "done" : "diverged");
-    if (r.done && r.found.n) scores_print(&r.found, judged(j), c, j->t->e.test ? "test" : "held out");
+    if (r.done && r.found.n) scores_print(&r.found, judged_set(j), c, j->t->e.test ? "test" : "held out");
     if (r.done && (!kept->done || r.past.score < kept->past.score)) {
         const result worse = *kept;
         *kept = r;
@@ -71,6 +73,13 @@ static void print_seeds(const job *j, const result *kept, double *values)
     printf("kept: seed %llu, with the best %s", (unsigned long long)kept->seed,
            c->validation > 0 ? "score on the validation part" : "training loss");
     printf(": %.5f\n", c->validation > 0 ? sign * kept->past.score : kept->past.score);
+}
+
+static void print_intervals(const job *j, const result *kept)
+{
+    char name[48];
+    snprintf(name, sizeof name, "seed %llu", (unsigned long long)kept->seed);
+    report_intervals(&kept->found, judged_set(j), &j->t->config, &j->how, j->t->config.seeds > 1 ? name : NULL);
 }
 
 /* ---- Files ---- */
@@ -96,7 +105,7 @@ static void write_all(job *j, const result *kept)
         outputs_keep_model(j->t->e.context, kept->model, &j->t->words, j->t->call->output) != CLI_OK)
         j->failed = 1;
     if (j->t->call->curve && write_curve(j, &kept->past) != CLI_OK) j->failed = 1;
-    if (!j->t->config.folds && task_write(j->t, &kept->found, judged(j)) != CLI_OK) j->failed = 1;
+    if (!j->t->config.folds && task_write(j->t, &kept->found, judged_set(j)) != CLI_OK) j->failed = 1;
 }
 
 /* Whether the output files can be written, and no two are the same. */
@@ -133,6 +142,7 @@ static int with_seeds(job *j)
     }
     if (diverged == n) return cli_fail("all %zu seeds diverged", n);
     if (n > 1) print_seeds(j, &kept, values);
+    if (!j->t->config.folds) print_intervals(j, &kept);
     write_all(j, &kept);
     return CLI_OK;
 }
@@ -149,6 +159,7 @@ static int with_folds(job *j)
     printf("%zu folds: %s %.4f +- %.4f (mean and deviation)\n", n, c->score == SCORE_LOSS ? "loss" : "score",
            fabs(sum) / (double)n, sqrt(squares / (double)(n - 1)));
     scores_print(&all, &j->t->train, c, "all folds together");
+    report_intervals(&all, &j->t->train, c, &j->how, NULL);
     j->failed |= task_write(j->t, &all, &j->t->train) != CLI_OK;
     return CLI_OK;
 }
@@ -159,6 +170,7 @@ static int train(job *j)
     const cli_call *const call = t->call;
     const int wanted = call->output || call->curve;
     TRY(task_configure(t, NULL));
+    TRY(resampling_of(call, &j->how));
     TRY(check_outputs(j));
     TRY(task_open(t, NULL, call->checkpoint != NULL));
     TRY(search(t, wanted));
