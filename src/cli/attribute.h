@@ -41,7 +41,10 @@ typedef struct reasons {
     char **ids;             /* [rows], or NULL */
     char **channels;        /* [channels of main], or NULL */
     size_t n_channels;
-    char **classes; /* or NULL */
+    size_t *merged, n_merged; /* [channels of main]: the column that a channel becomes a part of; NULL: nothing does */
+    float *part;              /* what a value of the channel counts in the column's */
+    char **columns;           /* [n_merged] */
+    char **classes;           /* or NULL */
     size_t n_classes;
 
     size_t n_methods;
@@ -80,6 +83,9 @@ int reasons_choose(reasons *r, const char *text);
 /* --baseline; the mean is of all rows that were read, so this comes before the choice. */
 int reasons_set_baseline(reasons *r, const char *text);
 void reasons_close(reasons *r);
+
+/* Channels that are parts of one column become one, with the sum of their attributions. */
+void reasons_merge(reasons *r);
 
 /* ---- train/attribute.c ---- */
 

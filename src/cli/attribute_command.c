@@ -234,6 +234,7 @@ int cli_attribute(const cli_call *call)
     for (size_t k = 0; k < r.rows; k++) targets[k] = target;
     for (size_t m = 0; m < r.n_methods; m++) TRY(run_method(&r, m, call, targets));
     TRY(check_complete(&r));
+    reasons_merge(&r);
     TRY(html ? reasons_write_html(&r, call->output) : reasons_write_csv(&r, call->output));
     print_rows(&r);
     print_channels(&r);

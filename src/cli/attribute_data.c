@@ -234,6 +234,36 @@ int reasons_set_baseline(reasons *r, const char *text)
     return CLI_OK;
 }
 
+/* ---- Columns of several channels ---- */
+
+/* [..][channels] becomes [..][n_merged]. */
+static void merge_tensor(const reasons *r, rnnp_tensor *t, size_t rows, int values)
+{
+    const size_t C = r->axes[r->main].channels, M = r->n_merged;
+    const float *from = t->data;
+    if (!from) return;
+    float *to = cli_alloc(rows * M + 1, sizeof *to);
+    for (size_t i = 0; i < rows; i++)
+        for (size_t c = 0; c < C; c++) to[i * M + r->merged[c]] += from[i * C + c] * (values ? r->part[c] : 1.0f);
+    free(t->data);
+    t->data = to;
+    if (t->rank) t->shape[t->rank - 1] = (int64_t)M;
+}
+
+void reasons_merge(reasons *r)
+{
+    input_axes *a = &r->axes[r->main];
+    rnnp_tensor *baseline = &r->baselines[r->main];
+    if (!r->merged) return;
+    merge_tensor(r, &r->t.inputs[r->main], a->steps * r->rows, 1);
+    merge_tensor(r, baseline, a->steps, 1);
+    for (size_t m = 0; m < r->n_methods; m++) merge_tensor(r, &r->a[m][r->main], a->steps * r->rows, 0);
+    cli_free_texts(r->channels, r->n_channels);
+    r->channels = r->columns;
+    r->columns = NULL;
+    a->channels = r->n_channels = r->n_merged;
+}
+
 void reasons_close(reasons *r)
 {
     for (size_t m = 0; m < ATTRIBUTE_METHODS; m++) {
@@ -246,6 +276,9 @@ void reasons_close(reasons *r)
     free(r->axes);
     free(r->number);
     free(r->lengths);
+    free(r->merged);
+    free(r->part);
+    cli_free_texts(r->columns, r->n_merged);
     free(r->time);
     cli_free_texts(r->ids, r->rows);
     cli_free_texts(r->channels, r->n_channels);

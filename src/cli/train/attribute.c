@@ -2,10 +2,12 @@
  *
  * What rnnpack attribute explains, read as a configuration of a training says.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../attribute.h"
+#include "embeddings.h"
 #include "experiment.h"
 
 static void drop_batch(batch *b) { batch_free(b); }
@@ -64,6 +66,35 @@ static void take_names(reasons *r, const train_config *config, const dataset *se
     }
 }
 
+/* The texts of an embedded column are one channel, whose value is the number of the text, from 1 on. Their masks are
+ * equal, and so are their times since. */
+static int merge_columns(reasons *r, const task *t, const dataset *set)
+{
+    const size_t raw = t->train.features, n = set->features;
+    AUTO_EMBEDDINGS e = {0};
+    if (!t->config.embed.n) return CLI_OK;
+    TRY(embeddings_read(&t->config, t->train.columns, raw, &e));
+    r->merged = cli_alloc(n, sizeof *r->merged);
+    r->part = cli_alloc(n, sizeof *r->part);
+    r->columns = cli_alloc(n, sizeof *r->columns);
+    for (size_t c = 0, i; c < n; c++) {
+        const size_t k = c % raw;
+        for (i = 0; i < e.n && !(k >= e.at[i].first && k < e.at[i].first + e.at[i].n); i++) {
+        }
+        const int later = i < e.n && k > e.at[i].first;
+        const char *name = i < e.n ? e.at[i].column : set->columns[c],
+                   *suffix = i < e.n && c >= raw ? strrchr(set->columns[c], ' ') : "";
+        r->part[c] = c < raw && i < e.n ? (float)(k - e.at[i].first + 1) : later ? 0.0f : 1.0f;
+        if (!later) {
+            const size_t size = strlen(name) + strlen(suffix) + 1;
+            r->columns[r->n_merged] = cli_alloc(size, 1);
+            snprintf(r->columns[r->n_merged++], size, "%s%s", name, suffix);
+        }
+        r->merged[c] = r->n_merged - 1;
+    }
+    return CLI_OK;
+}
+
 int reasons_configure(reasons *r, const cli_call *call)
 {
     cli_call as = *call; /* as eval would be told */
@@ -81,11 +112,12 @@ int reasons_configure(reasons *r, const cli_call *call)
     t.config.shared = SHARED_ALLOW;              /* what is explained is not judged by it */
     if (t.config.format == DATA_TOKENS)
         return cli_fail("tokens have no gradient: the model reads whole numbers, so there is nothing to attribute to");
+    if (t.config.embed.n && call->channels) return cli_misuse("--channels: columns of [model] embed go by their names");
     TRY(task_open(&t, NULL, 0));
     TRY(experiment_prepared(&t.e, &set));
     all = split_all(&set);
     TRY(batch_fill(&b, &t.config, &net, &set, all.at, all.n));
     TRY(take_inputs(r, &b, call->operands[0]));
     take_names(r, &t.config, &set);
-    return CLI_OK;
+    return merge_columns(r, &t, &set);
 }

@@ -77,6 +77,7 @@ typedef struct train_config {
     layer_line layers[CONFIG_LAYERS];
     size_t n_layers;
     char start[CONFIG_TEXT]; /* a model whose parameters of equal name and shape are taken */
+    text_list embed;         /* "COLUMN: WIDTH" of categories */
     text_list freeze;        /* parameters whose names begin with one of these texts */
 
     /* [train] */

@@ -128,6 +128,8 @@ int config_check(const train_config *c)
     if (!*c->train) return config_blame(c, "data", "train", "[data] train is missing");
     if (!c->n_layers) return config_blame(c, "model", "layers", "[model] layers is missing");
     if (check_format(c) != CLI_OK || check_columns(c) != CLI_OK || check_recordings(c) != CLI_OK) return CLI_FAILED;
+    if (c->embed.n && !c->categories.n)
+        return config_blame(c, "model", "embed", "[model] embed requires [data] categories");
     if (c->format == DATA_IDX && !*c->train_labels && c->target == TARGET_LABEL)
         return config_blame(c, "data", "train_labels", "[data] train_labels is missing");
     if ((c->mask || c->delta) && c->missing == MISSING_REFUSE)

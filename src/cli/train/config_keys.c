@@ -120,6 +120,7 @@ static const ini_key keys[] = {
     DOUBLE("data", "after", after, 0, 1e6),
     DOUBLE("data", "block", block, 0, 1e9),
     WORD("data", "shared", shared, sharing),
+    {"model", "embed", KEY_LIST, AT(embed), NULL, 0, 0},
     NAME("data", "label_time", label_time),
     NAME("data", "train_ids", train_ids),
     NAME("data", "train_groups", train_groups),
@@ -251,6 +252,7 @@ size_t config_line(const train_config *config, const char *section, const char *
 void config_free(train_config *config)
 {
     text_free(&config->features);
+    text_free(&config->embed);
     text_free(&config->freeze);
     text_free(&config->missing_values);
     text_free(&config->categories);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "experiment.h"
+#include "embeddings.h"
 #include "recipe.h"
 
 #include <stdio.h>
@@ -23,6 +24,19 @@ static void prepared_free(prepared *p)
 }
 #define AUTO_PREPARED __attribute__((cleanup(prepared_free))) prepared
 
+/* Texts of embedded columns stay 0 and 1, so that a text that is not known becomes zeros. */
+static int spare_embedded(const experiment *e, prepared *p)
+{
+    AUTO_EMBEDDINGS found = {0};
+    TRY(embeddings_read(e->config, e->train->columns, e->train->features, &found));
+    for (size_t i = 0; i < found.n; i++)
+        for (size_t k = found.at[i].first; k < found.at[i].first + found.at[i].n; k++) {
+            p->means[k] = 0;
+            p->deviations[k] = 1;
+        }
+    return CLI_OK;
+}
+
 static int prepare(const experiment *e, const row_list *kept, prepared *p)
 {
     const train_config *config = e->config;
@@ -31,7 +45,9 @@ static int prepare(const experiment *e, const row_list *kept, prepared *p)
     if (e->test) dataset_copy(e->test, &p->test);
     p->net = (network){.features = p->train.tokens ? 0 : p->train.features,
                        .vocabulary = p->train.tokens ? e->words->size : 0,
-                       .lengths = e->lengths};
+                       .lengths = e->lengths,
+                       .columns = e->train->columns,
+                       .raw = e->train->features};
     if (p->train.tokens) return CLI_OK;
     p->means = cli_alloc(channels, sizeof *p->means);
     p->deviations = cli_alloc(channels, sizeof *p->deviations);
@@ -42,6 +58,7 @@ static int prepare(const experiment *e, const row_list *kept, prepared *p)
     p->net.features = p->train.features;
     if (!config->standardise) return CLI_OK;
     dataset_scale(&p->train, kept->at, kept->n, p->means, p->deviations); /* of all channels, filled */
+    TRY(spare_embedded(e, p));
     p->net.means = p->means;
     p->net.deviations = p->deviations;
     return CLI_OK;

@@ -71,3 +71,12 @@ int layer_node(builder *b, const char *op, rnnp_value first, rnnp_value second, 
     return layer_check(b, rnnp_model_add_node(b->model, op, LAYER_OPSET, NULL, inputs, second == RNNP_NONE ? 1 : 2,
                                               &axis, (size_t)has_axis, y, 1));
 }
+
+int layer_slice(builder *b, rnnp_value x, size_t from, size_t to, rnnp_value *y)
+{
+    const int64_t numbers[] = {(int64_t)from, (int64_t)to, -1};
+    rnnp_value inputs[4] = {x};
+    for (size_t i = 0; i < 3; i++) TRY(layer_constant(b, NULL, RNNP_DTYPE_I64, &numbers[i], 1, &inputs[1 + i]));
+    *y = 0; /* wanted */
+    return layer_check(b, rnnp_model_add_node(b->model, "Slice", LAYER_OPSET, NULL, inputs, 4, NULL, 0, y, 1));
+}

@@ -4,6 +4,7 @@
  *
  *   network_build.c    the model around the layers, and the kinds of lines
  *   layers.c           what lines have in common
+ *   layers_embed.c     columns of categories, before the first line
  *   layers_plain.c     dense, pooling, and what else has no memory
  *   layers_recurrent.c cells, and layers for irregular visits
  */
@@ -61,6 +62,14 @@ int layer_need_zeros(builder *b, double elements);
 int layer_constant(builder *b, const char *name, rnnp_dtype dtype, const void *values, size_t n, rnnp_value *value);
 /* A node with one input (second: RNNP_NONE) or two, and perhaps axis = 0. */
 int layer_node(builder *b, const char *op, rnnp_value first, rnnp_value second, int has_axis, rnnp_value *y);
+
+/* Numbers [from, to) of x's last axis. */
+int layer_slice(builder *b, rnnp_value x, size_t from, size_t to, rnnp_value *y);
+
+/* ---- layers_embed.c ---- */
+
+/* Replaces the channels of embedded columns in b->y. */
+int layer_embed_columns(builder *b);
 
 /* ---- Each adds what its line says ---- */
 

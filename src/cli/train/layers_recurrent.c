@@ -68,16 +68,6 @@ int layer_recurrent(builder *b)
 
 /* ---- Irregular visits ---- */
 
-/* Numbers [from, to) of x's last axis. */
-static int slice(builder *b, rnnp_value x, size_t from, size_t to, rnnp_value *y)
-{
-    const int64_t numbers[] = {(int64_t)from, (int64_t)to, -1};
-    rnnp_value inputs[4] = {x};
-    for (size_t i = 0; i < 3; i++) TRY(layer_constant(b, NULL, RNNP_DTYPE_I64, &numbers[i], 1, &inputs[1 + i]));
-    *y = 0; /* wanted */
-    return layer_check(b, rnnp_model_add_node(b->model, "Slice", LAYER_OPSET, NULL, inputs, 4, NULL, 0, y, 1));
-}
-
 /* x of a layer for irregular visits: values, masks and times since, [data] missing = carry. */
 static int visit_channels(builder *b, size_t *features, rnnp_value *mask, rnnp_value *delta)
 {
@@ -85,8 +75,9 @@ static int visit_channels(builder *b, size_t *features, rnnp_value *mask, rnnp_v
     const size_t F = *features = b->net->features / 3;
     if (b->line != 0 || c->missing != MISSING_CARRY || !c->mask || !c->delta)
         return layer_wrong(b, "this is a first layer, of [data] missing = carry, mask = yes, delta = yes");
-    TRY(slice(b, b->x, F, 2 * F, mask));
-    return slice(b, b->x, 2 * F, 3 * F, delta);
+    if (c->embed.n) return layer_wrong(b, "it decays values, and takes no columns of [model] embed");
+    TRY(layer_slice(b, b->x, F, 2 * F, mask));
+    return layer_slice(b, b->x, 2 * F, 3 * F, delta);
 }
 
 static int visit_options(builder *b, rnnp_recurrent_options *o, size_t width)
@@ -114,7 +105,7 @@ int layer_grud(builder *b)
     rnnp_value mask, delta, values, deviation;
     size_t features;
     TRY(visit_channels(b, &features, &mask, &delta));
-    TRY(slice(b, b->y, 0, features, &values));
+    TRY(layer_slice(b, b->y, 0, features, &values));
     TRY(visit_options(b, &o, 2 * features));
     if (b->net->deviations) {
         TRY(layer_constant(b, "standardise.since", RNNP_DTYPE_F32, b->net->deviations + 2 * features, features,

@@ -27,6 +27,8 @@ typedef struct network {
     size_t features, vocabulary; /* one of them is 0 */
     int lengths;
     const float *means, *deviations;
+    char *const *columns; /* [raw] channels of the data, which [model] embed names; NULL: it may not */
+    size_t raw;           /* features without masks and times since */
 
     /* of the model's output, by network_check */
     size_t outputs;    /* numbers of an item */

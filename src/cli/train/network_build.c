@@ -92,7 +92,8 @@ static int add_inputs(builder *b)
     if (b->net->lengths)
         TRY(cli_status(b->context,
                        rnnp_model_add_input(b->model, "lengths", RNNP_DTYPE_I32, 1, shape, symbols + 1, &b->lengths)));
-    return scale(b, 0);
+    TRY(scale(b, 0));
+    return layer_embed_columns(b);
 }
 
 static int build(builder *b)

@@ -205,9 +205,9 @@ static char **widen(char **texts, size_t features, char **more, size_t channels)
     return all;
 }
 
-static void name_channels(dataset *set, size_t channels)
+static void name_channels(const train_config *config, dataset *set, size_t channels)
 {
-    static const char *const suffix[] = {"", " there", " since"};
+    const char *const suffix[] = {"", config->mask ? " there" : " since", " since"};
     FREED char **names = cli_alloc(channels + 1, sizeof *names);
     char text[256];
     for (size_t k = set->features; k < channels; k++) {
@@ -233,7 +233,7 @@ int dataset_fill(const train_config *config, dataset *set, const float *means)
     set->x = f.x;
     set->before = NULL;
     set->since = NULL;
-    if (set->columns && channels > set->features) name_channels(set, channels);
+    if (set->columns && channels > set->features) name_channels(config, set, channels);
     set->features = channels;
     return CLI_OK;
 }

@@ -64,6 +64,20 @@ static int is_category(const csv_reader *r, const char *name)
     return text_listed(&r->b.from->config->categories, name);
 }
 
+/* Channels of categories are called COLUMN=TEXT; a column of such a name would be taken for one of them. */
+static int refuse_like_text(const csv_reader *r, size_t column)
+{
+    const text_list *texts = &r->b.from->config->categories;
+    const char *name = r->header.at[column];
+    for (size_t i = 0; i < texts->n; i++) {
+        const size_t n = strlen(texts->at[i]);
+        if (strncmp(name, texts->at[i], n) == 0 && name[n] == '=')
+            return csv_row_fault(r, "column %zu, '%.80s', has the name of a text of '%.80s' ([data] categories)",
+                                 column + 1, name, texts->at[i]);
+    }
+    return CLI_OK;
+}
+
 static category *add_feature(csv_reader *r, size_t column)
 {
     const int texts = is_category(r, r->header.at[column]);
@@ -94,6 +108,7 @@ static int choose_features(csv_reader *r, unsigned char *state)
         if (!*r->header.at[k])
             return csv_row_fault(r, "column %zu has no name; [data] features says which columns are meant", k + 1);
         TRY(find_column(r, r->header.at[k], "features: all others", &column));
+        TRY(refuse_like_text(r, k));
         add_feature(r, k);
     }
     return CLI_OK;

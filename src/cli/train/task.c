@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #define _POSIX_C_SOURCE 200809L
 
+#include "embeddings.h"
 #include "experiment.h"
 
 #include <stdio.h>
@@ -26,6 +27,8 @@ int task_configure(task *t, const size_t *at)
     TRY(config_read(t->path, at, c));
     if (c->folds > EXPERIMENT_FOLDS) return cli_fail("[train] folds: at most %d", EXPERIMENT_FOLDS);
     TRY(network_check_layers(c));
+    AUTO_EMBEDDINGS embedded = {0};
+    TRY(embeddings_read(c, NULL, 0, &embedded));
     if (call->seed != SIZE_MAX) c->seed = call->seed;
     if (call->data) c->train_ids[0] = c->train_groups[0] = c->train_lengths[0] = '\0'; /* which are of another file */
     if (call->test) c->test_ids[0] = c->test_groups[0] = c->test_lengths[0] = '\0';
