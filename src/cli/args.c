@@ -72,8 +72,10 @@ static int set_number(const cli_option *o, const char *text, double *into)
 {
     char *end;
     const double v = strtod(text, &end);
-    if (end == text || *end || !strchr("0123456789.", text[0]) || !isfinite(v) || v > 1e6)
-        return cli_misuse("%s needs a number from 0 to 1000000, not '%s'", o->name, text);
+    const int sign = o->kind == CLI_REAL && text[0] == '-';
+    if (end == text || *end || !text[sign] || !strchr("0123456789.", text[sign]) || !isfinite(v) || fabs(v) > 1e6)
+        return cli_misuse("%s needs a number from %s to 1000000, not '%s'", o->name,
+                          o->kind == CLI_REAL ? "-1000000" : "0", text);
     *into = v;
     return CLI_OK;
 }
@@ -97,7 +99,8 @@ static int set(const cli_option *o, char *value, cli_call *call)
     case CLI_NEEDED: *(const char **)into = value; break;
     case CLI_COUNT:
     case CLI_SIZE: return set_size(o, value, o->kind == CLI_COUNT, into);
-    case CLI_NUMBER: return set_number(o, value, into);
+    case CLI_NUMBER:
+    case CLI_REAL: return set_number(o, value, into);
     case CLI_PAIRS: return set_pair(o, value, into);
     case CLI_TEXTS: ((cli_pairs *)into)->at[((cli_pairs *)into)->n++].value = value; break;
     }

@@ -50,6 +50,11 @@ typedef struct cli_call {
     size_t threads, batch, steps, seed, points, window, time_axis, bootstrap;
     double seconds, tolerance, confidence;
     int json, kernels, limits, again, dry_run, this_host, resume, quiet, saturate, f64_as_f32;
+    /* watch */
+    const char *source, *speed, *format, *watched, *gap, *state, *scores;
+    size_t queue;
+    double rate, resample, smooth, on, off, least, refractory, gap_after;
+    int offline, stats;
     cli_pairs inputs, outputs, arrays, keep, carry, bound;
     uint64_t given; /* a bit for each option of the command that was given: cli_given */
 } cli_call;
@@ -59,6 +64,7 @@ typedef enum cli_kind {
     CLI_COUNT,  /* into a size_t, from 1 */
     CLI_SIZE,   /* into a size_t, from 0 */
     CLI_NUMBER, /* into a double, from 0 to 1000000 */
+    CLI_REAL,   /* the same, from -1000000 */
     CLI_TEXT,   /* into a const char * */
     CLI_NEEDED, /* a text that must be given */
     CLI_PAIRS,  /* NAME=VALUE into a cli_pairs, any number of times */
@@ -117,6 +123,7 @@ int cli_train(const cli_call *call); /* where RNNP_CLI_TRAIN is defined */
 int cli_eval(const cli_call *call);
 int cli_predict(const cli_call *call);
 int cli_compare(const cli_call *call);
+int cli_watch(const cli_call *call); /* where RNNP_CLI_WATCH is defined */
 int cli_records_show(const cli_call *call);
 int cli_records_check(const cli_call *call);
 int cli_records_merge(const cli_call *call);

@@ -27,34 +27,41 @@ size_t json_utf8_length(const unsigned char *s)
     return 0;
 }
 
+static FILE *place(const json *j) { return j->file ? j->file : stdout; }
+
 /* Names come from model files, so bytes that are not UTF-8 become U+FFFD. */
-static void quoted(const char *text)
+static void quoted(FILE *f, const char *text)
 {
-    putchar('"');
+    putc('"', f);
     for (const unsigned char *s = (const unsigned char *)text; *s;) {
         const size_t length = json_utf8_length(s);
         if (length == 0)
-            fputs("\\ufffd", stdout);
+            fputs("\\ufffd", f);
         else if (*s == '"' || *s == '\\')
-            printf("\\%c", *s);
+            fprintf(f, "\\%c", *s);
         else if (*s < 0x20 || *s == 0x7f)
-            printf("\\u%04x", (unsigned)*s);
+            fprintf(f, "\\u%04x", (unsigned)*s);
         else if (*s == 0xc2 && s[1] < 0xa0) /* control characters too: some terminals obey them */
-            printf("\\u%04x", (unsigned)s[1]);
+            fprintf(f, "\\u%04x", (unsigned)s[1]);
         else
-            fwrite(s, 1, length, stdout);
+            fwrite(s, 1, length, f);
         s += length ? length : 1;
     }
-    putchar('"');
+    putc('"', f);
+}
+
+static void indent(const json *j)
+{
+    if (!j->line) fprintf(place(j), "\n%*s", (int)(2 * j->depth), "");
 }
 
 static void before(json *j, const char *key)
 {
-    if (j->comma) putchar(',');
-    if (j->depth) printf("\n%*s", (int)(2 * j->depth), "");
+    if (j->comma) fputs(j->line ? ", " : ",", place(j));
+    if (j->depth) indent(j);
     if (key) {
-        quoted(key);
-        fputs(": ", stdout);
+        quoted(place(j), key);
+        fputs(": ", place(j));
     }
     j->comma = 1;
 }
@@ -63,7 +70,7 @@ static void open_with(json *j, const char *key, char opening, char closing)
 {
     assert(j->depth < sizeof j->closing);
     before(j, key);
-    putchar(opening);
+    putc(opening, place(j));
     j->closing[j->depth++] = closing;
     j->comma = 0;
 }
@@ -75,9 +82,9 @@ void json_array(json *j, const char *key) { open_with(j, key, '[', ']'); }
 void json_close(json *j)
 {
     j->depth--;
-    if (j->comma) printf("\n%*s", (int)(2 * j->depth), "");
-    putchar(j->closing[j->depth]);
-    if (j->depth == 0) putchar('\n');
+    if (j->comma) indent(j);
+    putc(j->closing[j->depth], place(j));
+    if (j->depth == 0) putc('\n', place(j));
     j->comma = 1;
 }
 
@@ -88,15 +95,16 @@ void json_end(json *j)
 
 void json_put_all(json *j, const json_value *v)
 {
+    FILE *const f = place(j);
     for (; v->kind; v++) {
         before(j, v->key);
         if (v->kind == 't' && v->text)
-            quoted(v->text);
+            quoted(f, v->text);
         else if (v->kind == 'i')
-            printf("%" PRId64, v->integer);
-        else if (v->kind == 'r' && isfinite(v->real))
-            printf("%.6g", v->real);
+            fprintf(f, "%" PRId64, v->integer);
+        else if ((v->kind == 'r' || v->kind == 'l') && isfinite(v->real))
+            fprintf(f, v->kind == 'l' ? "%.12g" : "%.6g", v->real);
         else
-            fputs(v->kind != 'b' ? "null" : v->integer ? "true" : "false", stdout);
+            fputs(v->kind != 'b' ? "null" : v->integer ? "true" : "false", f);
     }
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A small JSON writer on stdout. Keys are NULL inside arrays.
+ * A small JSON writer, on stdout unless it is told another place. Keys are NULL inside arrays.
  *
  *     json j = {0};
  *     json_object(&j, NULL);
@@ -12,24 +12,28 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 typedef struct json {
     char closing[16]; /* of the open objects and arrays */
     size_t depth;
-    int comma; /* the current one has an element */
+    int comma;  /* the current one has an element */
+    int line;   /* all in one line */
+    FILE *file; /* NULL: stdout */
 } json;
 
 typedef struct json_value {
-    char kind; /* 't', 'i', 'r', 'b'; 0 ends a list */
+    char kind; /* 't', 'i', 'r', 'l', 'b'; 0 ends a list */
     const char *key, *text;
     int64_t integer;
     double real;
 } json_value;
 
-/* TEXT: NULL writes null; REAL: null unless finite. */
+/* TEXT: NULL writes null; REAL, of 6 digits, and LONG_REAL, of 12: null unless finite. */
 #define TEXT(key, value) ((json_value){'t', key, value, 0, 0})
 #define INT(key, value) ((json_value){'i', key, NULL, (int64_t)(value), 0})
 #define REAL(key, value) ((json_value){'r', key, NULL, 0, value})
+#define LONG_REAL(key, value) ((json_value){'l', key, NULL, 0, value})
 #define BOOL(key, value) ((json_value){'b', key, NULL, (value) != 0, 0})
 #define json_put(j, ...) json_put_all(j, (const json_value[]){__VA_ARGS__, {0}})
 /* An object of these values alone. */

@@ -9,6 +9,7 @@ unset RNNPACK_RECORDS
 export HOME=$work XDG_CACHE_HOME=$work/cache
 
 npy x.npy '<f4' '(20, 2, 1)' 160
+printf '1\n2\n3\n' >x.csv
 sed -n 's/^    //p' "$tree/autotune/README.md" >example # of its documentation, and a whole file
 "$program" pack "$forecaster" -o good.rnnp >/dev/null
 cp good.rnnp old.rnnp
@@ -17,7 +18,7 @@ cp good.rnnp old.rnnp
 declare -A right=(
     [info]="" [inspect]="$forecaster" [run]="$forecaster --input ecg=x.npy" [pack]="$forecaster -o out.rnnp"
     [bench]="$forecaster --seconds 0.01 --steps 4" [convert]="$forecaster -o out.onnx" [explain]="$forecaster"
-    [attribute]="$forecaster --data x.npy -o out.csv"
+    [attribute]="$forecaster --data x.npy -o out.csv" [watch]="$forecaster --source x.csv --rate 180 --on 1"
     [quantize]="$forecaster --weights s8 --seconds 0.01 --steps 4"
     [tune]="$forecaster --steps 1 --budget 20 --dry-run" ["records show"]="" ["records check"]="example"
     ["records merge"]="example" ["records export"]="" ["records prune"]=""
@@ -27,6 +28,7 @@ declare -A right=(
 for command in train eval; do
     ! grep -q "^  $command " help || right[$command]="none.ini --config none.ini"
 done
+grep -q "^  watch " help || unset "right[watch]"
 [[ -z ${right[train]:-} ]] || right[train]=none.ini
 ! grep -q "^  compare " help || right[compare]="table.csv table.csv"
 printf 'id,group,label,p_no,p_yes\n1,,no,0.8,0.2\n2,,yes,0.3,0.7\n' >table.csv
@@ -63,12 +65,17 @@ for command in "${!right[@]}"; do
                 bad 2 "$name needs a value" "${call[@]}" "$name="
                 bad 2 "$name needs a value" "${call[@]}" "$name" "$name"
                 ;;&
-            [A-Z]) # a number
+            SCORE) # a number of any sign
+                for wrong in - -x text "$huge" 1x '' ' 1' 1,2; do
+                    bad 2 "$name needs" "${call[@]}" "$name=$wrong"
+                done
+                ;;
+            [A-Z] | HZ | PORT) # a number
                 for wrong in -1 text "$huge" 1x '' ' 1' 1,2; do
                     bad 2 "$name needs" "${call[@]}" "$name=$wrong"
                 done
                 ;;
-            NAME | CLASS | FORMAT | LIST | TIME | standard) # words of a list, or lists of numbers
+            NAME | CLASS | FORMAT | LIST | TIME | SPEED | POLICY | standard) # words of a list, or lists of numbers
                 for wrong in -1 text "$huge" 1,,2 ','; do
                     bad "1 2" "${word:-${wrong%%,*}}" "${call[@]}" "$name=$wrong"
                 done
@@ -92,7 +99,8 @@ done
 echo "$options options"
 
 # Standard output that is full, or closed: then its number must not become that of a file that is written.
-for command in info inspect run bench convert explain quantize pack; do
+for command in info inspect run bench convert explain quantize pack watch; do
+    [[ -n ${right[$command]+there} ]] || continue
     read -ra call <<<"$command ${right[$command]}"
     for place in full closed; do
         got=0

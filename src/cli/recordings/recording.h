@@ -116,7 +116,39 @@ static inline int32_t rec_number(const unsigned char *p, int bytes)
 
 /* ---- resample.c ---- */
 
+/* A low-pass filter at the places of new samples, `up` of them for `down` old ones. */
+typedef struct rec_filter {
+    size_t up, down, taps, half; /* weights of taps samples, from `half` - 1 before the new sample on */
+    double *weights;             /* [up][taps], freed with free() */
+} rec_filter;
+
+/* 0 with the reason in *why. */
+int rec_filter_make(rec_rate from, rec_rate to, rec_filter *f, const char **why);
+
 /* Samples at `to` instead of `from`; NULL with the reason in *why. Missing ones stay missing. */
 float *rec_resample(const float *x, size_t n, rec_rate from, rec_rate to, size_t *n_out, const char **why);
+
+/* ---- resample_stream.c ---- */
+
+/* The same samples, bit by bit, one by one: each as soon as all samples that it is made of are there. That is `half`
+ * samples behind; where samples are missing there, until the nearest ones of all of them are known, at most half as
+ * many again on top of it. */
+typedef struct rec_stream {
+    const rec_filter *f;
+    double *x;      /* [room] the last samples, missing ones as the nearest one, as far as that is known */
+    uint8_t *there; /* [room] */
+    size_t room;
+    uint64_t n, made; /* old samples so far, new ones taken */
+    uint64_t last;    /* the last sample that is there, + 1; 0: none yet */
+} rec_stream;
+
+void rec_stream_create(rec_stream *s, const rec_filter *f);
+void rec_stream_free(rec_stream *s);
+/* An old sample, NaN: missing. All new ones that are ready must have been taken, unless another stream held them up,
+ * which had as many old ones. */
+void rec_stream_put(rec_stream *s, float x);
+/* Whether a new sample is ready; `ended`: no old one comes after the last one. */
+int rec_stream_ready(const rec_stream *s, int ended);
+float rec_stream_take(rec_stream *s, int ended);
 
 #endif

@@ -53,16 +53,12 @@ static double weight(double distance)
     return window * (distance == 0 ? 1 : sin_pi(distance) / (3.14159265358979323846 * distance));
 }
 
-typedef struct filter {
-    size_t phases, taps, half; /* weights of taps samples, from `half` - 1 before the new sample on */
-    double *weights;           /* [phases][taps] */
-} filter;
-
 /* up new samples for down old ones. */
-static void make(filter *f, uint64_t up, uint64_t down)
+static void make(rec_filter *f)
 {
+    const size_t up = f->up, down = f->down;
     const double narrow = up < down ? (double)up / (double)down : 1;
-    for (size_t p = 0; p < f->phases; p++) {
+    for (size_t p = 0; p < up; p++) {
         double *w = f->weights + p * f->taps, sum = 0;
         const double fraction = (double)(p * down % up) / (double)up;
         for (size_t k = 0; k < f->taps; k++) {
@@ -89,28 +85,38 @@ static double *without_gaps(const float *x, size_t n)
     return y;
 }
 
-float *rec_resample(const float *x, size_t n, rec_rate from, rec_rate to, size_t *n_out, const char **why)
+int rec_filter_make(rec_rate from, rec_rate to, rec_filter *f, const char **why)
 {
     rec_rate ratio;
     const rec_rate upside_down = {from.den, from.num};
-    if (!rec_times(to, upside_down, &ratio) || ratio.num > MOST_WEIGHTS || ratio.den > MOST_WEIGHTS)
-        return *why = "the two rates are not to each other as small whole numbers", NULL;
-    const size_t up = (size_t)ratio.num, down = (size_t)ratio.den;
-    filter f = {.phases = up};
-    f.half = up < down ? CROSSINGS * down / up + 1 : CROSSINGS + 1;
-    f.taps = 2 * f.half;
-    if (f.phases > MOST_WEIGHTS / f.taps)
-        return *why = "the two rates are not to each other as small whole numbers", NULL;
-    const double many = ceil((double)n * (double)up / (double)down);
-    if (many > REC_SAMPLES) return *why = "at this rate it has more than 2^28 samples", NULL;
+    *f = (rec_filter){0};
+    *why = "the two rates are not to each other as small whole numbers";
+    if (!rec_times(to, upside_down, &ratio) || ratio.num > MOST_WEIGHTS || ratio.den > MOST_WEIGHTS) return 0;
+    f->up = (size_t)ratio.num;
+    f->down = (size_t)ratio.den;
+    f->half = f->up < f->down ? CROSSINGS * f->down / f->up + 1 : CROSSINGS + 1;
+    f->taps = 2 * f->half;
+    if (f->up > MOST_WEIGHTS / f->taps) return 0;
+    f->weights = cli_alloc(f->up * f->taps, sizeof *f->weights);
+    make(f);
+    return 1;
+}
+
+float *rec_resample(const float *x, size_t n, rec_rate from, rec_rate to, size_t *n_out, const char **why)
+{
+    rec_filter f;
+    if (!rec_filter_make(from, to, &f, why)) return NULL;
+    const double many = ceil((double)n * (double)f.up / (double)f.down);
+    if (many > REC_SAMPLES) {
+        free(f.weights);
+        return *why = "at this rate it has more than 2^28 samples", NULL;
+    }
     *n_out = (size_t)many;
     float *y = cli_alloc(*n_out + 1, sizeof *y);
     FREED double *whole = without_gaps(x, n);
-    f.weights = cli_alloc(f.phases * f.taps, sizeof *f.weights);
-    make(&f, up, down);
     for (size_t i = 0; i < *n_out; i++) {
-        const size_t at = i * down / up, rest = i * down % up, nearest = at + (2 * rest >= up && at + 1 < n);
-        const double *w = f.weights + i % up * f.taps;
+        const size_t at = i * f.down / f.up, rest = i * f.down % f.up, nearest = at + (2 * rest >= f.up && at + 1 < n);
+        const double *w = f.weights + i % f.up * f.taps;
         double sum = 0;
         for (size_t k = 0; k < f.taps; k++) {
             const size_t j = at + k + 1 < f.half ? 0 : at + k + 1 - f.half;
