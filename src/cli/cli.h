@@ -48,7 +48,7 @@ typedef struct cli_call {
     const char *interval, *subgroups, *curves, *report;
     const char *pick, *target, *score, *baseline, *methods, *channels;
     size_t threads, batch, steps, seed, points, window, time_axis, bootstrap;
-    double seconds, tolerance, confidence;
+    double seconds, tolerance, confidence, threshold;
     int json, kernels, limits, again, dry_run, this_host, resume, quiet, saturate, f64_as_f32;
     /* watch */
     const char *source, *speed, *format, *watched, *gap, *state, *scores;

@@ -55,6 +55,9 @@
      AT(threads), NULL}, \
     ISA, \
     {"--quiet", NULL, "print results only", CLI_FLAG, AT(quiet), NULL}
+#define THRESHOLD \
+    {"--threshold", "P", "probability of the positive class from which on a case is of it, in place of the model's", \
+     CLI_NUMBER, AT(threshold), NULL}
 #define ARRAYS \
     {"--data", "FILE", "an input, .npy; give one for each, in the model's order. With --config: the data, as it says", \
      CLI_TEXTS, AT(arrays), NULL}
@@ -215,14 +218,15 @@ const cli_command cli_commands[] = {
      "they are read: rnnpack train keeps that in it. Writes a table with the id of each\n"
      "sequence, its group if there are groups, the class, and the probability of each class.",
      OPTIONS({"--data", "FILE", "the new data, of the format of the training data", CLI_NEEDED, AT(data), NULL},
-             {"-o", "FILE.csv", "file to write the table to", CLI_NEEDED, AT(output), NULL}, THREADS("1"), ISA),
+             {"-o", "FILE.csv", "file to write the table to", CLI_NEEDED, AT(output), NULL}, THRESHOLD, THREADS("1"),
+             ISA),
      RUN(cli_predict)},
     {"eval", "MODEL", "evaluate a trained model on data",
      "Evaluates a trained model on [data] test, or on --test FILE. What training fitted to\n"
      "its data besides the model (how missing values are filled) is fitted again.",
      OPTIONS({"--config", "FILE.ini", "the configuration of the training; it says how data are read", CLI_NEEDED,
               AT(config), NULL},
-             TASK),
+             THRESHOLD, TASK),
      RUN(cli_eval)},
     {"compare", "A.csv B.csv", "compare two models by their predictions of the same data",
      "Compares two tables that rnnpack train or eval wrote with --predictions: each metric of\n"

@@ -158,7 +158,8 @@ TEST(faults_have_lines)
         {"[data] x\n", "config.ini:1: a line that begins with [ is a [section]"},
         {"[data]\ntrain\n", "config.ini:2: neither [section] nor name = value: 'train'"},
         {"[data]\n= x\n", "config.ini:2: neither [section] nor name = value: '= x'"},
-        {"\n[dta]\n", "config.ini:2: there is no section [dta]; the sections are data, model, train and search"},
+        {"\n[dta]\n", "config.ini:2: there is no section [dta]; the sections are data, model, train, predict and "
+                      "search"},
         {"[data]\ntrain = x\n\ntrain = y\n", "config.ini:4: train is given twice; the first is in line 2"},
         {"[train]\nepochs = 3\n  batch = 4\n",
          "config.ini:3: epochs in line 2 has one value, and this line is indented: 'batch = 4'"},
@@ -206,6 +207,48 @@ TEST(faults_have_lines)
         {CSV "target = next\nhorizon = 4\nwindow = 4\n" MODEL "[train]\nloss = mse\n",
          "config.ini:7: in a window of 4 steps there is no value 4 steps later"},
         {CSV "target = next\n" MODEL, "config.ini: [train] loss must be mse when the targets are numbers"},
+        {"[predict]\nthreshold = 1\n", "config.ini:2: threshold is a number between 0 and 1, youden, sensitivity "
+                                       "SHARE, specificity SHARE or cost RATIO, "
+                                       "not '1'"},
+        {"[predict]\nthreshold = 0\n", "config.ini:2: threshold is a number between 0 and 1, youden, sensitivity "
+                                       "SHARE, specificity SHARE or cost RATIO, "
+                                       "not '0'"},
+        {"[predict]\nthreshold = 0.5 x\n", "config.ini:2: threshold is a number between 0 and 1, youden, sensitivity "
+                                           "SHARE, specificity SHARE or cost RATIO, "
+                                           "not '0.5 x'"},
+        {"[predict]\nthreshold = yuden\n", "config.ini:2: threshold is a number between 0 and 1, youden, sensitivity "
+                                           "SHARE, specificity SHARE or cost RATIO, "
+                                           "not 'yuden'"},
+        {"[predict]\nthreshold = youden 1\n", "config.ini:2: threshold is a number between 0 and 1, youden, "
+                                              "sensitivity SHARE, specificity SHARE or cost RATIO, "
+                                              "not 'youden 1'"},
+        {"[predict]\nthreshold = sensitivity\n", "config.ini:2: threshold is a number between 0 and 1, youden, "
+                                                 "sensitivity SHARE, specificity SHARE or cost RATIO, "
+                                                 "not 'sensitivity'"},
+        {"[predict]\nthreshold = sensitivity 1.5\n", "config.ini:2: threshold is a number between 0 and 1, youden, "
+                                                     "sensitivity SHARE, specificity SHARE or cost RATIO, "
+                                                     "not 'sensitivity 1.5'"},
+        {"[predict]\nthreshold = sensitivity0.9\n", "config.ini:2: threshold is a number between 0 and 1, youden, "
+                                                    "sensitivity SHARE, specificity SHARE or cost RATIO, "
+                                                    "not 'sensitivity0.9'"},
+        {"[predict]\nthreshold = cost -2\n", "config.ini:2: threshold is a number between 0 and 1, youden, sensitivity "
+                                             "SHARE, specificity SHARE or cost RATIO, "
+                                             "not 'cost -2'"},
+        {"[predict]\nthreshold = \n", "config.ini:2: threshold is a number between 0 and 1, youden, sensitivity SHARE, "
+                                      "specificity SHARE or cost RATIO, "
+                                      "not ''"},
+        {"[predict]\ncalibrate = platt\n",
+         "config.ini:2: calibrate is one of none, temperature, isotonic, not 'platt'"},
+        {"[data]\ntrain = x\ntarget = input\n" MODEL "[train]\nloss = mse\n[predict]\nthreshold = 0.5\n",
+         "config.ini:11: [predict] threshold requires target = label"},
+        {"[data]\ntrain = x\n" MODEL "[predict]\npositive = ill\n",
+         "config.ini:8: [predict] positive is the class of threshold, which is missing"},
+        {"[data]\ntrain = x\n" MODEL "[predict]\nthreshold = youden\n",
+         "config.ini:8: [predict] threshold is fitted to data that training has not seen: set [train] folds or "
+         "validation"},
+        {"[data]\ntrain = x\n" MODEL "[predict]\ncalibrate = temperature\nthreshold = 0.5\n",
+         "config.ini:8: [predict] calibrate is fitted to data that training has not seen: set [train] folds or "
+         "validation"},
         {"[data]\ntrain = x\n" MODEL "[train]\nfolds = 1\n", "config.ini:8: [train] folds must be 0 or at least 2"},
     };
 

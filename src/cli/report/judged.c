@@ -26,6 +26,7 @@ void judged_create(judged *j, size_t n, size_t classes)
 void judged_free(judged *j)
 {
     free(j->p);
+    free(j->chosen);
     free(j->error);
     free(j->extent);
     free(j->truth);
@@ -43,6 +44,8 @@ void judged_forget(judged *j)
 static void copy_row(const judged *from, size_t i, judged *to, size_t k)
 {
     memcpy(to->p + k * to->classes, from->p + i * from->classes, to->classes * sizeof *to->p);
+    if (from->chosen)
+        memcpy(to->chosen + k * to->classes, from->chosen + i * from->classes, to->classes * sizeof *to->chosen);
     to->error[k] = from->error[i];
     to->extent[k] = from->extent[i];
     if (from->truth) to->truth[k] = from->truth[i];
@@ -79,6 +82,7 @@ static judged like(const judged *j, size_t n)
     judged copy;
     judged_create(&copy, n, j->classes);
     if (!j->truth) judged_forget(&copy);
+    if (j->chosen) copy.chosen = cli_alloc(n * j->classes + 1, sizeof *copy.chosen);
     copy.clusters = j->clusters;
     copy.grouped = j->grouped;
     copy.class_names = j->class_names;
@@ -165,7 +169,8 @@ static void of_classes(const judged *j, metrics_room *room, const float *weight,
 {
     rnnp_summary_metrics summary = {.struct_size = sizeof summary};
     memset(room->confusion, 0, j->classes * j->classes * sizeof *room->confusion);
-    if (rnnp_metrics_confusion(j->n, j->classes, j->p, j->truth, weight, room->confusion) != RNNP_OK ||
+    if (rnnp_metrics_confusion(j->n, j->classes, j->chosen ? j->chosen : j->p, j->truth, weight, room->confusion) !=
+            RNNP_OK ||
         rnnp_metrics_classes(j->classes, room->confusion, NULL, &summary) != RNNP_OK)
         return;
     values[METRIC_ACCURACY] = summary.accuracy;

@@ -17,6 +17,7 @@
 typedef struct judged {
     size_t n, classes; /* 0 classes: numbers were predicted */
     float *p;          /* [n][classes] */
+    float *chosen;     /* [n][classes] 1 for the class that a threshold chose; NULL: the largest of p */
     float *error;      /* [n] numbers: mean squared error of the row */
     double *extent;    /* [n] numbers: how many it is the mean of */
     int32_t *truth;    /* [n]; NULL: numbers without labels */

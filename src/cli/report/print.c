@@ -15,6 +15,8 @@ int report_judged(const scores *s, const dataset *set, const train_config *confi
     if (!s->n || (labels && !s->per_class)) return 0;
     judged_create(j, s->n, labels ? s->classes : 0);
     if (labels) memcpy(j->p, s->p, s->n * s->classes * sizeof *j->p);
+    if (labels && s->thresholded) j->chosen = cli_alloc(s->n * s->classes + 1, sizeof *j->chosen);
+    for (size_t i = 0; i < s->n && j->chosen; i++) j->chosen[i * s->classes + scores_class(s, i)] = 1;
     j->class_names = set->class_names;
     j->grouped = set->group_names != NULL;
     j->clusters = set->group ? set->groups : set->n;

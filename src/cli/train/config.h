@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What rnnpack train is told: an INI file of sections data, model, train and search, docs/reference/training.md.
+ * What rnnpack train is told: an INI file of sections data, model, train, predict and search,
+ * docs/reference/training.md.
  */
 #ifndef RNNP_CLI_CONFIG_H
 #define RNNP_CLI_CONFIG_H
@@ -24,6 +25,22 @@ typedef enum time_unit { TIME_DAYS, TIME_HOURS, TIME_MINUTES, TIME_SECONDS } tim
 typedef enum train_score { SCORE_LOSS, SCORE_ACCURACY, SCORE_AUC, SCORE_F1 } train_score;
 
 enum { CONFIG_LAYERS = 32, CONFIG_TEXT = 4096, CONFIG_CHOICES = 16, CONFIG_VARIABLES = 16, CONFIG_KEYS = 96 };
+
+typedef enum calibrate_kind { CALIBRATE_NONE, CALIBRATE_TEMPERATURE, CALIBRATE_ISOTONIC } calibrate_kind;
+typedef enum threshold_kind {
+    THRESHOLD_NONE, /* the most probable class */
+    THRESHOLD_GIVEN,
+    THRESHOLD_YOUDEN,
+    THRESHOLD_SENSITIVITY,
+    THRESHOLD_SPECIFICITY,
+    THRESHOLD_COST
+} threshold_kind;
+
+/* The number is the threshold, the share, or the cost of a missed case over that of a false alarm. */
+typedef struct threshold_rule {
+    threshold_kind kind;
+    double number;
+} threshold_rule;
 
 /* One line of [model] layers, word by word. */
 typedef struct layer_line {
@@ -91,6 +108,11 @@ typedef struct train_config {
     rnnp_optimizer optimizer;
     rnnp_schedule schedule;
 
+    /* [predict] */
+    threshold_rule threshold;
+    calibrate_kind calibrate;
+    char positive[CONFIG_TEXT]; /* the class that the threshold is of */
+
     /* [search] */
     search_variable variables[CONFIG_VARIABLES];
     size_t n_variables, trials; /* 0 trials: all combinations */
@@ -153,7 +175,8 @@ typedef enum key_kind {
     KEY_SEPARATOR,
     KEY_DECIMAL,
     KEY_LIST,
-    KEY_LAYERS
+    KEY_LAYERS,
+    KEY_RULE
 } key_kind;
 
 /* Words of an enumeration, in the order of its values from `first` on. */
@@ -175,6 +198,10 @@ size_t config_find_key(const char *section, const char *name);
 const ini_key *config_key(size_t i); /* NULL past the last */
 /* Whether it may have another value in each trial of a search. */
 int config_key_varies(const ini_key *k);
+/* "0.3", "youden", "sensitivity 0.95", "specificity 0.9" or "cost 5". Returns NULL, or what it is, when it is none. */
+const char *config_read_rule(const char *text, threshold_rule *rule);
+/* The same back. */
+const char *config_rule_text(const threshold_rule *rule, char text[64]);
 /* Puts the value into the configuration; lists grow. */
 int config_read_key(train_config *c, const ini_value *at, const ini_key *k, const char *value);
 

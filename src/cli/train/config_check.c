@@ -123,6 +123,24 @@ static int check_recordings(const train_config *c)
     return CLI_OK;
 }
 
+/* [predict] is about classes, and what it fits needs data that training has not seen. */
+static int check_predict(const train_config *c)
+{
+    static const char *const names[] = {"threshold", "calibrate", "positive"};
+    const int fits = c->calibrate || c->threshold.kind > THRESHOLD_GIVEN;
+    const char *const fitted = c->calibrate ? "calibrate" : "threshold";
+    for (size_t i = 0; i < COUNT(names); i++)
+        if (config_line(c, "predict", names[i]) && c->target != TARGET_LABEL)
+            return config_blame(c, "predict", names[i], "[predict] %s requires target = label", names[i]);
+    if (*c->positive && !c->threshold.kind)
+        return config_blame(c, "predict", "positive", "[predict] positive is the class of threshold, which is missing");
+    if (fits && !c->folds && !(c->validation > 0))
+        return config_blame(
+            c, "predict", fitted,
+            "[predict] %s is fitted to data that training has not seen: set [train] folds or validation", fitted);
+    return CLI_OK;
+}
+
 int config_check(const train_config *c)
 {
     if (!*c->train) return config_blame(c, "data", "train", "[data] train is missing");
@@ -141,6 +159,7 @@ int config_check(const train_config *c)
     if (c->target == TARGET_NEXT && c->longest && c->longest <= c->horizon)
         return config_blame(c, "data", "longest", "in %zu steps there is no value %zu steps later", c->longest,
                             c->horizon);
+    TRY(check_predict(c));
     if (c->folds == 1) return config_blame(c, "train", "folds", "[train] folds must be 0 or at least 2");
     if (c->target != TARGET_LABEL && c->options.loss != RNNP_LOSS_MSE)
         return config_blame(c, "train", "loss", "[train] loss must be mse when the targets are numbers");

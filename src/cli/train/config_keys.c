@@ -29,6 +29,7 @@ static const key_words scores = {SCORE_LOSS, {"loss", "accuracy", "auc", "f1"}};
 static const key_words losses = {RNNP_LOSS_SPARSE, {"sparse", "mse", "binary", "cross"}};
 static const key_words optimizers = {RNNP_OPTIMIZER_SGD, {"sgd", "rmsprop", "adam", "adamw"}};
 static const key_words schedules = {RNNP_SCHEDULE_CONSTANT, {"constant", "step", "exponential", "cosine", "plateau"}};
+static const key_words calibrations = {CALIBRATE_NONE, {"none", "temperature", "isotonic"}};
 static const key_words maths = {RNNP_MATH_U35, {"u35", "u10", "fast"}};
 
 #define AT(field) offsetof(train_config, field), sizeof(((train_config *)0)->field)
@@ -106,6 +107,9 @@ static const ini_key keys[] = {
     SIZE("train", "rate_patience", schedule.patience, 1),
     NUMBER("train", "warmup", schedule.warmup, 0, 1e6),
     SIZE("search", "trials", trials, 0),
+    {"predict", "threshold", KEY_RULE, AT(threshold), NULL, 0, 0},
+    WORD("predict", "calibrate", calibrate, calibrations),
+    NAME("predict", "positive", positive),
     {"train", "class_weights", KEY_LIST, AT(class_weights), NULL, 0, 0},
     {"data", "categories", KEY_LIST, AT(categories), NULL, 0, 0},
     WORD("data", "time_unit", time_unit, time_units),
@@ -200,6 +204,40 @@ static int read_layer(train_config *c, const ini_value *at, const char *value)
     return CLI_OK;
 }
 
+static const struct {
+    const char *name;
+    double most; /* of its number, which is above 0; 0: none */
+} rules[] = {[THRESHOLD_GIVEN] = {"", 1},
+             [THRESHOLD_YOUDEN] = {"youden", 0},
+             [THRESHOLD_SENSITIVITY] = {"sensitivity", 1},
+             [THRESHOLD_SPECIFICITY] = {"specificity", 1},
+             [THRESHOLD_COST] = {"cost", 1e6}};
+
+const char *config_read_rule(const char *text, threshold_rule *rule)
+{
+    for (int k = THRESHOLD_GIVEN; k <= THRESHOLD_COST; k++) {
+        const size_t n = strlen(rules[k].name);
+        if (strncmp(text, rules[k].name, n) != 0 || (n && text[n] && text[n] != ' ')) continue;
+        *rule = (threshold_rule){(threshold_kind)k, 0};
+        const char *number = text + n + strspn(text + n, " ");
+        if (rules[k].most == 0 ? !*number
+                               : !text_number(number, '.', &rule->number) && rule->number > 0 &&
+                                     rule->number <= rules[k].most && (k != THRESHOLD_GIVEN || rule->number < 1))
+            return NULL;
+    }
+    return "is a number between 0 and 1, youden, sensitivity SHARE, specificity SHARE or cost RATIO";
+}
+
+const char *config_rule_text(const threshold_rule *rule, char text[64])
+{
+    char number[32];
+    text_shortest(rule->number, 0, number);
+    snprintf(text, 64, "%s%s%s", rules[rule->kind].name,
+             *rules[rule->kind].name && rules[rule->kind].most > 0 ? " " : "",
+             rules[rule->kind].most > 0 ? number : "");
+    return text;
+}
+
 int config_read_key(train_config *c, const ini_value *at, const ini_key *k, const char *value)
 {
     void *into = (char *)c + k->at;
@@ -239,6 +277,9 @@ int config_read_key(train_config *c, const ini_value *at, const ini_key *k, cons
         wrong = text_split(into, value);
         return wrong ? config_fault(at, "%s %s: '%.80s'", k->name, wrong, value) : CLI_OK;
     case KEY_LAYERS: return read_layer(c, at, value);
+    case KEY_RULE:
+        wrong = config_read_rule(value, into);
+        return wrong ? config_fault(at, "%s %s, not '%.80s'", k->name, wrong, value) : CLI_OK;
     }
     return CLI_FAILED;
 }

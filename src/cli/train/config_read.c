@@ -98,10 +98,13 @@ static void keep_line(reader *r, const ini_value *value)
 
 static int begin_section(const reader *r, const char *section)
 {
-    static const char *const sections[] = {"data", "model", "train", "search"};
+    static const char *const sections[] = {"data", "model", "train", "predict", "search"};
     for (size_t i = 0; i < COUNT(sections); i++)
         if (strcmp(section, sections[i]) == 0) return CLI_OK;
-    return config_fault(r->at, "there is no section [%.80s]; the sections are data, model, train and search", section);
+    return config_fault(r->at,
+                        "there is no section [%.80s]; the sections are data, model, train, predict and "
+                        "search",
+                        section);
 }
 
 static int on_value(void *user, const ini_value *value)

@@ -103,6 +103,8 @@ int split_folds(const dataset *set, size_t parts, size_t p, uint64_t seed, row_l
 /* A part of `from` of about this share is held out, the same way. */
 int split_share(const dataset *set, const row_list *from, double share, uint64_t seed, row_list *kept, row_list *held);
 row_list split_all(const dataset *set);
+/* How many groups these sequences are of. */
+size_t split_groups(const dataset *set, const row_list *rows);
 
 /* ---- leaks.c ---- */
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../report/report.h"
+#include "decider.h"
 #include "experiment.h"
 
 int cli_eval(const cli_call *call)
@@ -17,16 +18,22 @@ int cli_eval(const cli_call *call)
     AUTO(plan) *plan = NULL;
     AUTO_SCORES found = {0};
     resampling how;
+    AUTO_DECIDER d = {0};
+    TRY(decider_check_option(call));
     snprintf(words, sizeof words, "%s.words", path);
     TRY(task_configure(&t, NULL));
     TRY(resampling_of(call, &how));
     TRY(task_check_outputs(&t, NULL, 0, path));
     TRY(task_open(&t, t.config.format == DATA_TOKENS ? words : NULL, 0));
     TRY(cli_load(t.e.context, path, call, 1, &model));
+    TRY(decider_read(model, path, &d));
     TRY(cli_status(t.e.context, rnnp_plan_create(model, NULL, &plan)));
     const int code = experiment_model(&t.e, model, path, call->roc != NULL, scores_of_plan, plan, &found);
     if (code != CLI_OK) return code == FIT_DIVERGED ? CLI_FAILED : code;
     const dataset *set = t.e.test ? t.e.test : t.e.train;
+    if (cli_given(call, "--threshold")) TRY(decider_override(&d, call->threshold, t.e.train, path));
+    TRY(decider_apply(&d, &t.config, set, &found));
+    decider_print(&d);
     scores_print(&found, set, &t.config, t.e.test ? "test" : "training data");
     report_intervals(&found, set, &t.config, &how, NULL);
     return task_write(&t, &found, set);

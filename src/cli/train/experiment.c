@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "experiment.h"
+#include "decider.h"
 #include "embeddings.h"
 #include "recipe.h"
 
@@ -65,7 +66,7 @@ static int prepare(const experiment *e, const row_list *kept, prepared *p)
 }
 
 int experiment_once(const experiment *e, const row_list *kept, const row_list *held, const row_list *asked,
-                    int from_test, uint64_t seed, scores *found, history *past, rnnp_model **model)
+                    int from_test, uint64_t seed, scores *found, scores *held_out, history *past, rnnp_model **model)
 {
     AUTO_PREPARED p = {0};
     AUTO(model) *built = NULL;
@@ -74,6 +75,7 @@ int experiment_once(const experiment *e, const row_list *kept, const row_list *h
     history own = {0};
     identity id;
     *found = (scores){0};
+    if (held_out) *held_out = (scores){0};
     TRY(prepare(e, kept, &p));
     TRY(network_build(e->context, e->config, &p.net, &built));
     TRY(network_check(built, "[model]", e->config, e->train->classes, &p.net));
@@ -84,6 +86,8 @@ int experiment_once(const experiment *e, const row_list *kept, const row_list *h
     TRY(code);
     const asking a = {e, &p.net, from_test ? &p.test : &p.train, asked, scores_of_trainer, trainer};
     if (asked->n) TRY(scores_ask(found, &a));
+    if (held_out && held->n)
+        TRY(scores_ask(held_out, &(const asking){e, &p.net, &p.train, held, scores_of_trainer, trainer}));
     if (!model) return CLI_OK;
     TRY(cli_status(e->context, rnnp_trainer_model(trainer, model)));
     return recipe_attach(e->context, *model, e->config, e->train, e->words, p.fill);
@@ -110,7 +114,7 @@ int experiment_folds(const experiment *e, uint64_t seed, scores *all, double *va
         AUTO_ROWS out = {0}, kept = {0}, held = {0};
         AUTO_SCORES part = {0};
         TRY(split_fold(e, p, seed, &out, &kept, &held));
-        TRY(experiment_once(e, &kept, &held, &out, 0, seed + p, &part, NULL, NULL));
+        TRY(experiment_once(e, &kept, &held, &out, 0, seed + p, &part, NULL, NULL, NULL));
         if (!e->quiet)
             printf("fold %zu of %zu\n", p + 1, folds), scores_print(&part, e->train, e->config, "  held out");
         values[p] = scores_value(&part, e->config);
@@ -127,11 +131,13 @@ static int split_once(const experiment *e, uint64_t seed, row_list *kept, row_li
     return share(e, &all, seed, kept, held);
 }
 
-int experiment_simple(const experiment *e, uint64_t seed, scores *found, history *past, rnnp_model **model)
+int experiment_simple(const experiment *e, uint64_t seed, scores *found, scores *held_out, history *past,
+                      rnnp_model **model)
 {
     AUTO_ROWS kept = {0}, held = {0}, test = {0};
     TRY(split_once(e, seed, &kept, &held, &test));
-    return experiment_once(e, &kept, &held, e->test ? &test : &held, e->test != NULL, seed, found, past, model);
+    return experiment_once(e, &kept, &held, e->test ? &test : &held, e->test != NULL, seed, found,
+                           e->test ? held_out : NULL, past, model);
 }
 
 /* ---- Before ---- */
@@ -168,7 +174,7 @@ static int check_split(const experiment *e, const row_list *kept, const row_list
     brief.checkpoint = NULL;
     brief.resume = 0;
     brief.quiet = 1;
-    return experiment_once(&brief, kept, held, &nobody, 0, e->config->seed, &found, NULL, &model);
+    return experiment_once(&brief, kept, held, &nobody, 0, e->config->seed, &found, NULL, NULL, &model);
 }
 
 static int check_folds(const experiment *e)
@@ -194,6 +200,7 @@ static int check_seed(const experiment *e, uint64_t seed, int with_roc, int with
         return cli_fail("%s: there are no folds, no validation part and no test set to evaluate",
                         with_roc ? "--roc" : "--predictions");
     if (with_roc) TRY(check_ranked(judged, rows, "--roc", where));
+    if (!e->config->folds) TRY(decider_check(e->config, e->train, &held));
     return check_split(e, &kept, &held, judged, rows, where, whole);
 }
 
@@ -204,6 +211,7 @@ int experiment_check(const experiment *e, int final, int with_roc, int with_pred
     if (c->target != TARGET_LABEL && (c->score == SCORE_ACCURACY || c->score == SCORE_F1))
         return cli_fail("[train] score: accuracy and f1 require labels as targets");
     if (c->folds && with_roc) TRY(check_ranked(e->train, &all, "--roc", "the training set"));
+    if (c->folds) TRY(decider_check(c, e->train, NULL));
     TRY(check_folds(e));
     for (size_t i = 0; i < c->seeds && (final || !c->folds); i++)
         TRY(check_seed(e, c->seed + i, with_roc && !c->folds, with_predictions && !c->folds, i == 0 && !c->folds));

@@ -17,22 +17,24 @@
 enum { EXPERIMENT_FOLDS = 64 };
 
 /* Trains on the sequences kept, stops early by those held, and asks about asked (of the test set when from_test is
- * set). What is fitted to data (means, deviations, class weights) is fitted to kept alone. model and past may be NULL.
- * */
+ * set), and about those held, unless held_out is NULL. What is fitted to data (means, deviations, class weights) is
+ * fitted to kept alone. model and past may be NULL. */
 int experiment_once(const experiment *e, const row_list *kept, const row_list *held, const row_list *asked,
-                    int from_test, uint64_t seed, scores *found, history *past, rnnp_model **model);
+                    int from_test, uint64_t seed, scores *found, scores *held_out, history *past, rnnp_model **model);
 
-/* What can be known before a training: that parts are not empty, that a score and a ROC curve are defined on what they
- * are of, that the network can be built and trained, that its output fits the data, that the model to start from can be
- * read. `final`: a model of all training data is trained, too, with config->seeds seeds. */
+/* What can be known before a training: that parts are not empty, that a score and a ROC curve are defined on what
+ * they are of, that the network can be built and trained, that its output fits the data, that the model to start from
+ * can be read. `final`: a model of all training data is trained, too, with config->seeds seeds. */
 int experiment_check(const experiment *e, int final, int with_roc, int with_predictions);
 
 /* k-fold cross-validation by groups: each fold is evaluated by a model that was trained on the others (of which
  * config->validation is held for early stopping). *all has every sequence once; values [folds] each fold's score. */
 int experiment_folds(const experiment *e, uint64_t seed, scores *all, double *values);
 
-/* Trains on the training set except for config->validation, and evaluates the test set, or else what was held. */
-int experiment_simple(const experiment *e, uint64_t seed, scores *found, history *past, rnnp_model **model);
+/* Trains on the training set except for config->validation, and evaluates the test set, or else what was held. With a
+ * test set, held_out (unless NULL) receives what was held. */
+int experiment_simple(const experiment *e, uint64_t seed, scores *found, scores *held_out, history *past,
+                      rnnp_model **model);
 
 /* Evaluates a finished model on the test set (without one, on the training set). What was fitted to the data that it
  * was trained on is fitted to it again. */
@@ -50,13 +52,14 @@ typedef struct output_file {
     int replaced;              /* written beside it and renamed: a device or a pipe will not do */
 } output_file;
 
-/* Whether each can be written, and none is another one or one of the inputs (entries may be NULL or ""). The test is to
- * make a file in its folder, which is removed again. */
+/* Whether each can be written, and none is another one or one of the inputs (entries may be NULL or ""). The test is
+ * to make a file in its folder, which is removed again. */
 int outputs_check(const output_file *outputs, size_t n, const char *const *inputs, size_t n_inputs);
 
-/* Writes the model, and its vocabulary (of size 0: none) to PATH.words, so that there is never one model with the words
- * of another: the old words go before the model is replaced, the new ones come after it; in between there are none.
- * When it cannot be written, it goes to a new folder beside the path, else in $TMPDIR, and the sentence says where. */
+/* Writes the model, and its vocabulary (of size 0: none) to PATH.words, so that there is never one model with the
+ * words of another: the old words go before the model is replaced, the new ones come after it; in between there are
+ * none. When it cannot be written, it goes to a new folder beside the path, else in $TMPDIR, and the sentence says
+ * where. */
 int outputs_keep_model(rnnp_context *context, const rnnp_model *model, const vocabulary *words, const char *path);
 
 /* ---- task.c ---- */

@@ -28,7 +28,7 @@ static int counts(const ini_key *k)
         return config_key_varies(k) || strcmp(k->name, "target") == 0 || strcmp(k->name, "horizon") == 0;
     for (size_t i = 0; i < COUNT(without); i++)
         if (strcmp(k->name, without[i]) == 0) return 0;
-    return strcmp(k->section, "search") != 0;
+    return strcmp(k->section, "search") != 0 && strcmp(k->section, "predict") != 0; /* which is fitted afterwards */
 }
 
 void identity_make(const train_config *config, uint64_t data, uint64_t seed, identity *id)

@@ -77,6 +77,25 @@ static void measure_two_classes(scores *s)
         s->calibration = NAN;
 }
 
+size_t scores_class(const scores *s, size_t i)
+{
+    const float *p = s->p + i * s->classes;
+    size_t best = 0;
+    if (s->thresholded && p[s->positive] >= s->threshold) return s->positive;
+    if (s->thresholded && s->positive == 0) best = 1;
+    for (size_t k = best + 1; k < s->classes; k++)
+        if (p[k] > p[best] && !(s->thresholded && k == s->positive)) best = k;
+    return best;
+}
+
+/* Adds to the confusion matrix which class each sequence is said to be of. */
+static rnnp_status count_classes(scores *s)
+{
+    FREED float *chosen = s->thresholded ? cli_alloc(s->n * s->classes + 1, sizeof *chosen) : NULL;
+    for (size_t i = 0; i < s->n && chosen; i++) chosen[i * s->classes + scores_class(s, i)] = 1;
+    return rnnp_metrics_confusion(s->n, s->classes, chosen ? chosen : s->p, s->truth, NULL, s->confusion);
+}
+
 int scores_measure(scores *s, const train_config *config)
 {
     s->auc = s->average_precision = s->brier = s->calibration = NAN;
@@ -91,7 +110,7 @@ int scores_measure(scores *s, const train_config *config)
     free(s->per_class);
     s->confusion = cli_alloc(s->classes * s->classes + 1, sizeof *s->confusion);
     s->per_class = cli_alloc(s->classes + 1, sizeof *s->per_class);
-    if (rnnp_metrics_confusion(s->n, s->classes, s->p, s->truth, NULL, s->confusion) != RNNP_OK ||
+    if (count_classes(s) != RNNP_OK ||
         rnnp_metrics_classes(s->classes, s->confusion, s->per_class, &s->summary) != RNNP_OK)
         return cli_fail("the model's output is not a number");
     if (s->classes == 2)
@@ -125,6 +144,12 @@ static void print_classes(const scores *s, const dataset *set)
     }
 }
 
+static void print_calibrated(const char *name, double value, double before)
+{
+    printf(", %s %.4f", name, value);
+    if (before > 0) printf(" (%.4f before)", before);
+}
+
 void scores_print(const scores *s, const dataset *set, const train_config *config, const char *what)
 {
     printf("%s: %zu sequences", what, s->n);
@@ -134,8 +159,8 @@ void scores_print(const scores *s, const dataset *set, const train_config *confi
     if (!isnan(s->summary.accuracy))
         printf(", accuracy %.4f, macro F1 %.4f, kappa %.4f", s->summary.accuracy, s->summary.f1, s->summary.kappa);
     if (!isnan(s->auc)) printf(", ROC AUC %.4f, average precision %.4f", s->auc, s->average_precision);
-    if (!isnan(s->brier)) printf(", Brier %.4f", s->brier);
-    if (!isnan(s->calibration)) printf(", calibration error %.4f", s->calibration);
+    if (!isnan(s->brier)) print_calibrated("Brier", s->brier, s->brier_before);
+    if (!isnan(s->calibration)) print_calibrated("calibration error", s->calibration, s->calibration_before);
     putchar('\n');
     if (config->target == TARGET_LABEL && s->per_class) print_classes(s, set);
 }

@@ -2,6 +2,7 @@
  *
  * rnnpack predict: what a trained model says of new data, which it reads as its training did (recipe.h).
  */
+#include "decider.h"
 #include "experiment.h"
 #include "recipe.h"
 
@@ -45,14 +46,20 @@ int cli_predict(const cli_call *call)
     AUTO_RECIPE r = {0};
     dataset set __attribute__((cleanup(dataset_free))) = {0};
     AUTO_SCORES found = {0};
+    AUTO_DECIDER d = {0};
+    TRY(decider_check_option(call));
     TRY(outputs_check(&output, 1, inputs, COUNT(inputs)));
     TRY(cli_context(call->threads, call->isa, &context));
     TRY(cli_load(context, path, call, 1, &model));
     TRY(recipe_read(model, path, &r));
+    TRY(decider_read(model, path, &d));
     if (r.config.target != TARGET_LABEL)
         return cli_fail("%s forecasts numbers; rnnpack run gives them, rnnpack eval their errors", path);
     TRY(read_new(&r, call->data, &set));
     TRY(ask_model(model, path, &r, &set, context, &found));
+    if (cli_given(call, "--threshold")) TRY(decider_override(&d, call->threshold, &r.like, path));
+    TRY(decider_apply(&d, &r.config, &r.like, &found));
     printf("%zu sequences, %zu classes\n", found.n, found.classes);
+    decider_print(&d);
     return predictions_write(&found, &set, call->output);
 }

@@ -35,14 +35,6 @@ static void put_id(FILE *f, const dataset *set, size_t row)
         fprintf(f, "%zu", row + 1); /* as messages count them */
 }
 
-/* Like rnnp_metrics_confusion: the first of equals. */
-static size_t predicted(const float *p, size_t classes)
-{
-    size_t best = 0;
-    for (size_t k = 1; k < classes; k++) best = p[k] > p[best] ? k : best;
-    return best;
-}
-
 static void put_class_names(FILE *f, const dataset *set, size_t classes)
 {
     for (size_t k = 0; k < classes; k++) put_text(f, ",", "p_", set->class_names[k]);
@@ -67,7 +59,7 @@ static void write_rows(FILE *f, const scores *s, const dataset *set, int labels)
         if (s->fold[i]) fprintf(f, "%u", s->fold[i]);
         put_text(f, ",", "", s->truth[i] >= 0 ? set->class_names[s->truth[i]] : NULL);
         if (labels)
-            put_text(f, ",", "", set->class_names[predicted(p, s->classes)]);
+            put_text(f, ",", "", set->class_names[scores_class(s, i)]);
         else
             fprintf(f, ",%.9g", (double)s->error[i]);
         put_probabilities(f, p, labels ? s->classes : 0);
@@ -82,7 +74,7 @@ static void write_new(FILE *f, const scores *s, const dataset *set)
         const float *p = s->p + i * s->classes;
         put_id(f, set, s->row[i]);
         if (set->group_names) put_text(f, ",", "", dataset_group(set, s->row[i]));
-        put_text(f, ",", "", set->class_names[predicted(p, s->classes)]);
+        put_text(f, ",", "", set->class_names[scores_class(s, i)]);
         put_probabilities(f, p, s->classes);
     }
 }

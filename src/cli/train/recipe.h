@@ -9,7 +9,7 @@
  *     rnnpack.classes   names of the classes
  *     rnnpack.words     of tokens, from number 1 on
  *
- * In a line \n, \r and \\ stand for themselves.
+ * What is done with its probabilities is in decider.h.
  */
 #ifndef RNNP_CLI_RECIPE_H
 #define RNNP_CLI_RECIPE_H

@@ -29,7 +29,7 @@ static int trial_value(task *t, double *value)
     } else {
         const dataset *test = t->e.test;
         t->e.test = NULL; /* what is chosen must not have seen the test set */
-        code = experiment_simple(&t->e, t->config.seed, &found, NULL, NULL);
+        code = experiment_simple(&t->e, t->config.seed, &found, NULL, NULL, NULL);
         t->e.test = test;
         *value = code == CLI_OK ? scores_value(&found, &t->config) : NAN;
     }

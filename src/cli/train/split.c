@@ -61,8 +61,7 @@ static int by_number(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* How many groups these sequences are of. */
-static size_t count_groups(const dataset *set, const row_list *rows)
+size_t split_groups(const dataset *set, const row_list *rows)
 {
     FREED size_t *all = cli_alloc(rows->n + 1, sizeof *all);
     size_t n = 0;
@@ -78,7 +77,7 @@ static const char *unit(const dataset *set) { return set->group_names ? "group" 
 int split_folds(const dataset *set, size_t parts, size_t p, uint64_t seed, row_list *kept, row_list *held)
 {
     AUTO_ROWS all = split_all(set);
-    const size_t groups = count_groups(set, &all);
+    const size_t groups = split_groups(set, &all);
     *kept = *held = (row_list){0};
     if (groups < parts) /* before the first fold, not when one turns out to be empty */
         return cli_fail("%zu folds need as many %ss; the training data has %zu", parts, unit(set), groups);
@@ -91,7 +90,7 @@ int split_share(const dataset *set, const row_list *from, double share, uint64_t
     *kept = *held = (row_list){0};
     split(set, from, 0, 0, share, seed, kept, held);
     if (kept->n && (held->n || !(share > 0))) return CLI_OK;
-    const size_t groups = count_groups(set, from);
+    const size_t groups = split_groups(set, from);
     return cli_fail("[train] validation = %g of %zu %s%s %s", share, groups, unit(set), groups == 1 ? "" : "s",
                     kept->n ? "holds out none; it is rounded down" : "leaves nothing to train on");
 }

@@ -12,10 +12,12 @@
 #include <unistd.h>
 
 #include "../report/report.h"
+#include "decider.h"
 #include "experiment.h"
 
 typedef struct job {
     task *t;
+    decider by_folds; /* where there are folds */
     resampling how;
     int failed; /* not everything could be written */
 } job;
@@ -28,6 +30,7 @@ typedef struct result {
     scores found;
     history past;
     rnnp_model *model;
+    decider by_held; /* without folds */
     int done;
 } result;
 
@@ -36,17 +39,30 @@ static void result_free(result *r)
     scores_free(&r->found);
     free(r->past.at);
     rnnp_model_destroy(r->model);
+    decider_free(&r->by_held);
     *r = (result){0};
 }
 
 static const dataset *judged_set(const job *j) { return j->t->e.test ? j->t->e.test : &j->t->train; }
+
+/* Thresholds and calibration go into the model, and into what is said of a test set. */
+static int decide(const job *j, result *r, const scores *held_out)
+{
+    const task *t = j->t;
+    const decider *d = t->config.folds ? &j->by_folds : &r->by_held;
+    if (!t->config.folds) TRY(decider_fit(&r->by_held, &t->config, &t->train, t->e.test ? held_out : &r->found, 0));
+    if (t->e.test) TRY(decider_apply(d, &t->config, t->e.test, &r->found));
+    return r->model ? decider_attach(t->e.context, r->model, d) : CLI_OK;
+}
 
 /* One training; the result replaces *kept when its score, which no test set has a part in, is better. */
 static int with_seed(job *j, size_t i, result *kept, double *value)
 {
     const train_config *c = &j->t->config;
     result r = {.seed = c->seed + i, .past = {.score = INFINITY}};
-    const int code = experiment_simple(&j->t->e, r.seed, &r.found, &r.past, j->t->call->output ? &r.model : NULL);
+    AUTO_SCORES held_out = {0};
+    int code = experiment_simple(&j->t->e, r.seed, &r.found, &held_out, &r.past, j->t->call->output ? &r.model : NULL);
+    if (code == CLI_OK) code = decide(j, &r, &held_out);
     r.done = code == CLI_OK;
     *value = r.done ? scores_value(&r.found, c) : INFINITY;
     if (c->seeds > 1 && r.done && r.found.n)
@@ -54,6 +70,7 @@ static int with_seed(job *j, size_t i, result *kept, double *value)
     else if (c->seeds > 1 && (r.done || code == FIT_DIVERGED))
         printf("seed %llu: %s\n", (unsigned long long)r.seed, r.done ? "done" : "diverged");
     if (r.done && r.found.n) scores_print(&r.found, judged_set(j), c, j->t->e.test ? "test" : "held out");
+    if (r.done) decider_print(&r.by_held);
     if (r.done && (!kept->done || r.past.score < kept->past.score)) {
         const result worse = *kept;
         *kept = r;
@@ -160,6 +177,8 @@ static int with_folds(job *j)
            fabs(sum) / (double)n, sqrt(squares / (double)(n - 1)));
     scores_print(&all, &j->t->train, c, "all folds together");
     report_intervals(&all, &j->t->train, c, &j->how, NULL);
+    TRY(decider_fit(&j->by_folds, c, &j->t->train, &all, 1));
+    decider_print(&j->by_folds);
     j->failed |= task_write(j->t, &all, &j->t->train) != CLI_OK;
     return CLI_OK;
 }
@@ -187,5 +206,6 @@ int cli_train(const cli_call *call)
     job j = {.t = &t};
     if (call->resume && !call->checkpoint) return cli_misuse("--resume needs --checkpoint FILE");
     const int code = train(&j);
+    decider_free(&j.by_folds);
     return code == FIT_DIVERGED ? CLI_FAILED : code;
 }

@@ -77,6 +77,10 @@ typedef struct scores {
     rnnp_class_metrics *per_class;
     double *confusion;
     double auc, average_precision, brier, calibration; /* NaN where they make no sense */
+    double brier_before, calibration_before;           /* of p before it was calibrated; 0: it was not */
+    int thresholded;                                   /* class `positive` from p = threshold on (decider.h) */
+    size_t positive;
+    float threshold;
     rnnp_curve_point *curve;
     size_t n_points;
 } scores;
@@ -104,6 +108,9 @@ void scores_free(scores *s);
 #define AUTO_SCORES __attribute__((cleanup(scores_free))) scores
 /* Puts a part (one fold's) into scores that were created for the whole dataset. */
 void scores_add(scores *all, const scores *part, size_t fold);
+/* The class that sequence i is said to be of: the most probable one, the first of equals, unless there is a threshold.
+ */
+size_t scores_class(const scores *s, size_t i);
 /* Metrics from p, error and truth. */
 int scores_measure(scores *s, const train_config *config);
 /* Smaller is better; NaN where it makes no sense. */

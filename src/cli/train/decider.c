@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "decider.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The number of a class; set->classes: there is none of the name. */
+static size_t find_class(const dataset *set, const char *name)
+{
+    size_t k = 0;
+    while (k < set->classes && strcmp(set->class_names[k], name) != 0) k++;
+    return k;
+}
+
+/* Of two classes the second one, unless the configuration names one. */
+static size_t positive_of(const train_config *config, const dataset *set)
+{
+    return *config->positive ? find_class(set, config->positive) : set->classes - 1;
+}
+
+static int is_wanted(const train_config *config) { return config->calibrate || config->threshold.kind; }
+
+/* ---- Checks ---- */
+
+/* What is fitted needs cases: of each class for calibration, of the positive class and of another for a threshold. */
+static int check_cases(const train_config *config, const dataset *set, const row_list *held)
+{
+    const char *const key = config->calibrate ? "calibrate" : "threshold";
+    const size_t K = set->classes, positive = positive_of(config, set), n = held ? held->n : set->n;
+    FREED size_t *of = cli_alloc(K, sizeof *of);
+    for (size_t i = 0; i < n; i++) of[set->label[held ? held->at[i] : i]]++;
+    for (size_t k = 0; k < K; k++)
+        if (!of[k] && (config->calibrate || K == 2 || k == positive))
+            return config_blame(config, "predict", key,
+                                "[predict] %s is fitted to the %zu cases that %s, and none of them is of class '%.80s'",
+                                key, n, held ? "validation holds out" : "folds hold out", set->class_names[k]);
+    return of[positive] < n ? CLI_OK
+                            : config_blame(config, "predict", key,
+                                           "[predict] %s: all %zu cases that it is fitted to are of class '%.80s'", key,
+                                           n, set->class_names[positive]);
+}
+
+int decider_check(const train_config *config, const dataset *set, const row_list *held)
+{
+    if (!is_wanted(config)) return CLI_OK;
+    if (*config->positive && find_class(set, config->positive) == set->classes)
+        return config_blame(config, "predict", "positive", "[predict] positive: there is no class '%.80s'",
+                            config->positive);
+    if (config->threshold.kind && set->classes != 2 && !*config->positive)
+        return config_blame(config, "predict", "threshold",
+                            "[predict] threshold: which of the %zu classes it is of, positive must say", set->classes);
+    if (config->calibrate == CALIBRATE_ISOTONIC && set->classes != 2)
+        return config_blame(config, "predict", "calibrate",
+                            "[predict] calibrate = isotonic requires two classes, the data has %zu; temperature is for "
+                            "any number",
+                            set->classes);
+    return config->calibrate || config->threshold.kind > THRESHOLD_GIVEN ? check_cases(config, set, held) : CLI_OK;
+}
+
+/* ---- Fitting ---- */
+
+/* p of one class, and whether it is the truth. */
+static void take_class(const scores *s, size_t k, float *p, int32_t *truth)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        p[i] = s->p[i * s->classes + k];
+        truth[i] = s->truth[i] == (int32_t)k;
+    }
+}
+
+static int fit_calibration(decider *d, const scores *s, size_t positive)
+{
+    FREED float *p = cli_alloc(s->n + 1, sizeof *p);
+    FREED int32_t *truth = cli_alloc(s->n + 1, sizeof *truth);
+    FREED size_t *scratch = cli_alloc(2 * s->n + 1, sizeof *scratch);
+    rnnp_status status;
+    if (d->calibrate == CALIBRATE_TEMPERATURE) {
+        status = rnnp_calibration_fit_temperature(s->n, s->classes, s->p, s->truth, NULL, &d->temperature);
+        d->temperature = (double)(float)d->temperature; /* to be written and read back in few digits */
+    } else {
+        take_class(s, positive, p, truth);
+        d->steps = cli_alloc(s->n + 1, sizeof *d->steps);
+        status = rnnp_calibration_fit_isotonic(s->n, p, truth, NULL, scratch, d->steps, &d->n_steps);
+    }
+    return status == RNNP_OK ? CLI_OK : cli_fail("[predict] calibrate: %s", rnnp_status_string(status));
+}
+
+/* The points of a ROC curve, from the largest threshold down; point 0, which finds nobody, is none that sensitivity or
+ * Youden's index would choose. The largest threshold of those that are equally good. */
+static size_t choose_point(const threshold_rule *rule, const rnnp_curve_point *points, size_t n, double positives,
+                           double negatives)
+{
+    size_t best = rule->kind == THRESHOLD_YOUDEN ? 1 : 0;
+    double least = INFINITY;
+    for (size_t i = best; i < n; i++) {
+        const double found = floor(points[i].tpr * positives + 0.5), alarms = floor(points[i].fpr * negatives + 0.5);
+        double value = 0;
+        switch (rule->kind) {
+        case THRESHOLD_SENSITIVITY:
+            if (i && found / positives >= rule->number) return i;
+            continue;
+        case THRESHOLD_SPECIFICITY:
+            if ((negatives - alarms) / negatives >= rule->number) best = i;
+            continue;
+        case THRESHOLD_COST: value = rule->number * (positives - found) + alarms; break;
+        case THRESHOLD_YOUDEN:
+            value = alarms * positives - found * negatives;
+            break; /* Youden 1950, in whole numbers */
+        case THRESHOLD_NONE:
+        case THRESHOLD_GIVEN: break;
+        }
+        if (value < least) least = value, best = i;
+    }
+    return best;
+}
+
+/* p [n][classes], in place. */
+static int calibrate(const decider *d, size_t n, size_t classes, size_t positive, float *p)
+{
+    FREED float *of = cli_alloc(n + 1, sizeof *of);
+    rnnp_status status = RNNP_OK;
+    if (d->calibrate == CALIBRATE_TEMPERATURE)
+        status = rnnp_calibration_apply_temperature(n, classes, d->temperature, p, p);
+    if (d->calibrate == CALIBRATE_ISOTONIC) {
+        for (size_t i = 0; i < n; i++) of[i] = p[i * 2 + positive];
+        status = rnnp_calibration_apply_isotonic(d->n_steps, d->steps, n, of, of);
+        for (size_t i = 0; i < n; i++) p[i * 2 + positive] = of[i], p[i * 2 + 1 - positive] = 1.0f - of[i];
+    }
+    return status == RNNP_OK ? CLI_OK : cli_fail("the model's outputs are no probabilities");
+}
+
+/* s->p are calibrated. */
+static int fit_threshold(decider *d, const scores *s, size_t positive)
+{
+    FREED float *p = cli_alloc(s->n + 1, sizeof *p);
+    FREED int32_t *truth = cli_alloc(s->n + 1, sizeof *truth);
+    FREED size_t *scratch = cli_alloc(2 * s->n + 1, sizeof *scratch);
+    FREED rnnp_curve_point *points = cli_alloc(s->n + 1, sizeof *points);
+    double area, precision;
+    size_t n;
+    take_class(s, positive, p, truth);
+    const rnnp_status status = rnnp_metrics_ranking(s->n, p, truth, NULL, scratch, &area, &precision, points, &n);
+    if (status != RNNP_OK) return cli_fail("[predict] threshold: %s", rnnp_status_string(status));
+    const size_t at = choose_point(&d->rule, points, n, (double)d->positives, (double)(d->cases - d->positives));
+    d->threshold = at ? (float)points[at].threshold : nextafterf((float)points[1].threshold, 2); /* just nobody */
+    return CLI_OK;
+}
+
+int decider_fit(decider *d, const train_config *config, const dataset *set, const scores *held, int from_folds)
+{
+    const size_t positive = positive_of(config, set), K = set->classes;
+    *d = (decider){.calibrate = config->calibrate, .rule = config->threshold, .from_folds = from_folds};
+    if (!is_wanted(config)) return CLI_OK;
+    d->positive = cli_copy(set->class_names[positive]);
+    d->threshold = (float)d->rule.number;
+    if (!config->calibrate && config->threshold.kind == THRESHOLD_GIVEN) return CLI_OK; /* nothing to fit */
+    d->cases = held->n;
+    for (size_t i = 0; i < held->n; i++) d->positives += held->truth[i] == (int32_t)positive;
+    if (set->group_names) d->groups = split_groups(set, &(const row_list){held->row, held->n});
+    if (d->calibrate) TRY(fit_calibration(d, held, positive));
+    if (d->rule.kind <= THRESHOLD_GIVEN) return CLI_OK;
+    FREED float *p = cli_alloc(held->n * K + 1, sizeof *p);
+    scores calibrated = *held;
+    memcpy(p, held->p, held->n * K * sizeof *p);
+    TRY(calibrate(d, held->n, K, positive, p));
+    calibrated.p = p;
+    return fit_threshold(d, &calibrated, positive);
+}
+
+/* ---- Use ---- */
+
+int decider_apply(const decider *d, const train_config *config, const dataset *set, scores *s)
+{
+    const size_t positive = d->positive ? find_class(set, d->positive) : 0;
+    if (!d->positive && !d->calibrate) return CLI_OK;
+    if (positive == set->classes)
+        return cli_fail("the model's threshold is of class '%.80s', which the data do not have", d->positive);
+    if (d->calibrate == CALIBRATE_ISOTONIC && set->classes != 2)
+        return cli_fail("the model's calibration is for two classes; the data have %zu", set->classes);
+    const double brier = s->brier, error = s->calibration;
+    TRY(calibrate(d, s->n, s->classes, positive, s->p));
+    s->thresholded = d->rule.kind != THRESHOLD_NONE;
+    s->positive = positive;
+    s->threshold = d->threshold;
+    TRY(scores_measure(s, config));
+    if (d->calibrate) s->brier_before = brier, s->calibration_before = error;
+    return CLI_OK;
+}
+
+int decider_check_option(const cli_call *call)
+{
+    return !cli_given(call, "--threshold") || (call->threshold > 0 && call->threshold < 1)
+               ? CLI_OK
+               : cli_misuse("--threshold is a number between 0 and 1");
+}
+
+int decider_override(decider *d, double threshold, const dataset *set, const char *name)
+{
+    if (!d->positive && set->classes != 2)
+        return cli_fail("--threshold: %s has %zu classes, and does not say which one a threshold is of ([predict] "
+                        "positive)",
+                        name, set->classes);
+    if (!d->positive) d->positive = cli_copy(set->class_names[1]);
+    d->rule = (threshold_rule){THRESHOLD_GIVEN, threshold};
+    d->threshold = (float)threshold;
+    d->by_option = 1;
+    return CLI_OK;
+}
+
+void decider_free(decider *d)
+{
+    free(d->steps);
+    free(d->positive);
+    *d = (decider){0};
+}
