@@ -160,3 +160,71 @@ def any_signal(label, records, n, bits=16, unit="uV", low=None, high=None):
     low, high = -half if low is None else low, half - 1 if high is None else high
     a, b = round(float(random.normal()) * 100, 2), round(float(random.normal()) * 3000, 1)
     return (label, unit, a, b, low, high, random.integers(low, high + 1, (records, n)))
+
+
+# ---- GDF ----
+
+GDF_TYPES = {"i1": 1, "u1": 2, "i2": 3, "u2": 4, "i4": 5, "u4": 6, "i8": 7, "u8": 8, "f4": 16, "f8": 17, "i3": 279, "u3": 535}
+
+
+def gdf_samples(x, kind):
+    if kind[1] == "3":
+        return b"".join(int(v).to_bytes(3, "little", signed=kind[0] == "i") for v in x)
+    return np.asarray(x).astype("<" + kind).tobytes()
+
+
+def write_gdf(name, signals, version="2.20", duration=(1, 1), events=(), mode=1, rate=0, records=None, more=0, change=None, tail=b""):
+    """signals: (label, unit (text in 1.x, code in 2.x), physical min, max, digital min, max, x [records][n], kind).
+    events: (position from 1, type, channel, duration). Returns physical values by signal."""
+    n, count, early = len(signals[0][6]), len(signals), version < "1.9"
+    head = bytearray(f"GDF {version}".encode() + bytes(248))
+    size = 256 * (count + 1) + more
+    head[184:192] = struct.pack("<Q", size) if early else struct.pack("<Q", size // 256)
+    head[236:244] = struct.pack("<q", n if records is None else records)
+    head[244:252] = struct.pack("<d", duration[0] / duration[1]) if version >= "2.21" else struct.pack("<II", *duration)
+    head[252:256] = struct.pack("<I", count)
+
+    def field(width, values):
+        assert all(len(v) <= width for v in values)
+        head.extend(b"".join(v.ljust(width, b"\0") for v in values))
+
+    field(16, [s[0].encode() for s in signals])
+    field(80, [b"transducer"] * count)
+    field(6 if not early else 8, [(s[1] if isinstance(s[1], str) else "uV").encode("latin-1") if early else b"" for s in signals])
+    if not early:
+        field(2, [struct.pack("<H", s[1]) for s in signals])
+    for k in (2, 3):
+        field(8, [struct.pack("<d", s[k]) for s in signals])
+    for k in (4, 5):
+        field(8, [struct.pack("<q" if early else "<d", s[k]) for s in signals])
+    field(80, [b""] * count)
+    field(4, [struct.pack("<I", s[6].shape[1]) for s in signals])
+    field(4, [struct.pack("<I", GDF_TYPES[s[7]]) for s in signals])
+    field(32, [b""] * count)
+    assert len(head) == 256 * (count + 1)
+    body = bytes(more) + b"".join(gdf_samples(s[6][k], s[7]) for k in range(n) for s in signals)
+    table = b""
+    if events:
+        N = struct.pack("<I", len(events))
+        table = bytes([mode]) + (struct.pack("<I", rate)[:3] + N if version < "1.94" else N[:3] + struct.pack("<f", rate))
+        table += b"".join(struct.pack("<I", e[0]) for e in events) + b"".join(struct.pack("<H", e[1]) for e in events)
+        if mode & 2:
+            table += b"".join(struct.pack("<H", e[2]) for e in events) + b"".join(struct.pack("<I", e[3]) for e in events)
+        table += bytes(8 * len(events) if mode & 4 else 0)
+    file = bytearray(bytes(head) + body + table + tail)
+    for at, new in (change or {}).items():
+        file[at : at + len(new)] = new
+    (work / name).write_bytes(bytes(file))
+    with np.errstate(divide="ignore"):
+        return [(s[6].reshape(-1).astype(float) - s[4]) * (s[3] - s[2]) / (s[5] - s[4]) + s[2] for s in signals]
+
+
+def gdf_signal(label, records, n, kind="i2", unit=4275):
+    if kind[0] == "f":
+        low, high, x = -3.5, 250.0, random.normal(0, 100, (records, n)).astype(kind)
+    else:
+        bits = 8 * int(kind[1])
+        low, high = (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if kind[0] == "i" else (0, (1 << bits) - 1)
+        x = random.integers(low, high, (records, n), dtype={"i3": "i4", "u3": "u4"}.get(kind, kind), endpoint=True)
+    a, b = round(float(random.normal()) * 100, 2), round(float(random.normal()) * 3000, 1)
+    return (label, unit, a, b, low, high, x, kind)

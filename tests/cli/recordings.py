@@ -16,7 +16,8 @@ try:
 except ImportError:
     print("skipped: no numpy")
     sys.exit(77)
-from recording_writers import BITS, any_samples, any_signal, pack, random, work, write_atr, write_edf, write_wfdb
+from recording_writers import (BITS, GDF_TYPES, any_samples, any_signal, gdf_signal, pack, random, work, write_atr, write_edf,
+                               write_gdf, write_wfdb)
 
 READER, PROGRAM = sys.argv[1:3]
 EMULATOR = sys.argv[3:]
@@ -308,10 +309,127 @@ def test_edf_refusals():
         assert whole.count(old) == 1, old
         (work / "b.edf").write_bytes(whole.replace(old, new[: len(old)]))
         refused("b.edf", "b.edf: annotations of data record 2: ", part)
-    (work / "g.edf").write_bytes(b"GDF 2.20" + b"\0" * 300)
-    refused("g.edf", "g.edf: GDF is not read")
     (work / "s.edf").write_bytes(b"\0" * 16 + b"SCPECG" + b"\0" * 30)
     refused("s.edf", "s.edf: SCP-ECG is not read")
+
+
+# ---- GDF ----
+
+
+def test_gdf():
+    for version, micro, milli in (("1.25", "\xb5V", "mV"), ("1.92", 4275, 4274), ("2.20", 4275, 4274), ("2.51", 4275, 4274)):
+        for kind in GDF_TYPES:
+            signals = [gdf_signal("ECG", 5, 6, kind, milli), gdf_signal("EEG Fpz-Cz", 5, 6, "i2", micro), gdf_signal("t", 5, 6, "u1", "C" if micro == "\xb5V" else 6048)]
+            if version == "1.25" and kind[0] == "f":  # whole digital numbers
+                signals[0] = (*signals[0][:4], -4, 250, *signals[0][6:])
+            if kind in ("i8", "u8") and version == "1.25":
+                signals[0] = (*signals[0][:4], 0, (1 << 62), *signals[0][6:])
+            want = write_gdf("g.gdf", signals, version, (1, 2), more=0 if version != "1.25" else 73)
+            want[1] = want[1] / 1000
+            got = read("g.gdf")
+            same(got.sequences[0].x, np.stack(want, 1), f"{version} {kind}")
+            assert got.rate == "rate 12/1" and got.columns == ["ECG [mV]", "EEG Fpz-Cz [mV]", "t [C]"] and got.sequences[0].id == "g", (got.rate, got.columns)
+            same(read("g.gdf", channels="/E.G.*/").sequences[0].x, np.stack(want[:2], 1), "expression")
+    clipped = np.where((signals[1][6] <= -32768) | (signals[1][6] >= 32767), np.nan, want[1].reshape(5, 6)).reshape(-1)
+    same(read("g.gdf", clipped="missing", channels="EEG Fpz-Cz").sequences[0].x[:, 0], clipped, "clipped")
+    # Missing values of floating point; a number of records that is not known; a third header.
+    x = random.normal(0, 1, (4, 8))
+    x[1, 3:6] = np.nan
+    write_gdf("n.gdf", [("a", 512, -1, 1, -1, 1, x, "f8")], records=-1, more=512)
+    same(read("n.gdf").sequences[0].x[:, 0], x.reshape(-1), "NaN")
+    for code, name in ((4256, "mV"), (3872, "mmHg"), (544, "%"), (4288, "Ohm"), (4291, "kOhm"), (2496, "Hz"), (1282, "hm"), (1216, "unit 1216"), (4267, "unit 4267"), (0, "")):
+        write_gdf("n.gdf", [gdf_signal("a", 2, 4, unit=code)])
+        assert read("n.gdf").columns == [f"a [{name}]"], (code, read("n.gdf").columns)
+    for rate in (360, 49, 128, 1000, 0.3, 250.5):  # of records of one sample, in double precision
+        write_gdf("n.gdf", [gdf_signal("a", 20, 1)], "2.51", (1, rate))
+        got = read("n.gdf").rate.split()[1].split("/")
+        assert int(got[0]) / int(got[1]) == rate, (rate, got)
+    # Different rates, of which one is wanted.
+    signals = [gdf_signal("slow", 60, 3), gdf_signal("fast", 60, 12)]
+    want = write_gdf("r.gdf", signals, duration=(3, 5))
+    refused("r.gdf", "r.gdf: channel 'fast' has 20 samples a second, others have 5")
+    got = read("r.gdf", channels="fast")
+    assert got.rate == "rate 20/1"
+    same(got.sequences[0].x[:, 0], want[1] / 1000, "fast alone")
+    assert read("r.gdf", rate=5).sequences[0].x.shape == (180, 2)
+
+
+def test_gdf_events():
+    for version, rates in (("1.25", (0, 10)), ("1.93", (0, 10)), ("1.94", (0, 10)), ("2.51", (0, 10, 2.5))):
+        for rate in rates:
+            at = [round(t * (rate or 10)) + 1 for t in (2, 4, 4, 7.2)]
+            events = [(at[0], 769, 0, 0), (at[1], 770, 1, round(2 * (rate or 10))), (at[2], 0x7FFF, 1, 7), (at[3], 770, 0, round(0.8 * (rate or 10)))]
+            for mode in (1, 3, 5, 7):
+                want = write_gdf("e.gdf", [gdf_signal("a", 10, 10)], version, events=events, mode=mode, rate=rate)[0] / 1000
+                got = read("e.gdf", annotations="points", before=0.2, after=0.3, classes="left: 769, right: 770")
+                assert [(s.label, s.id) for s in got.sequences] == [("left", "e@2.000"), ("right", "e@4.000"), ("right", "e@7.200")], [s.id for s in got.sequences]
+                same(got.sequences[0].x[:, 0], want[18:23], f"{version} mode {mode}")
+                if mode & 2:
+                    got = read("e.gdf", annotations="spans", classes="/7.*/")
+                    assert [(s.label, s.steps) for s in got.sequences] == [("770", 20), ("770", 8)]
+    # Ends of their own: the last one that is open ends first; an event without an end is no span.
+    events = [(11, 1, 0, 0), (21, 1, 0, 0), (26, 0x8001, 0, 0), (31, 2, 0, 0), (41, 0x8001, 0, 0), (51, 3, 0, 0), (61, 0x8002, 0, 0)]
+    write_gdf("e.gdf", [gdf_signal("a", 10, 10)], events=events)
+    assert [(s.label, s.steps, s.id) for s in read("e.gdf", annotations="spans").sequences] == [("1", 30, "e@1.000"), ("1", 5, "e@2.000"), ("2", 30, "e@3.000")]
+    assert [s.label for s in read("e.gdf", annotations="points", before=0, after=0.1).sequences] == ["1", "1", "2", "3"]
+    how = dict(annotations="points", before=0.1, after=0.1)
+    one = [gdf_signal("a", 10, 10)]
+    for events, mode, part in (([(101, 1, 0, 0)], 1, "annotation 1 '1' from 10 s to 10 s is beyond the recording, which ends at 10 s"),
+                               ([(0, 1, 0, 0)], 1, "event 1 is at sample 0; they count from 1"),
+                               ([(5, 0x8001, 0, 0)], 1, "event 1 ends one of type 1, and none has begun"),
+                               ([(5, 1, 0, 0), (4, 0x8001, 0, 0)], 1, "event 1 of type 1 ends before it begins"),
+                               ([(5, 1, 0, 0)], 0, "mode 0 is none of 1, 3, 5 and 7"), ([(5, 1, 0, 0)], 9, "mode 9 is none of 1, 3, 5 and 7")):
+        write_gdf("e.gdf", one, events=events, mode=mode)
+        refused("e.gdf", f"e.gdf: {'table of events: ' if mode in (0, 9) else ''}{part}", **how)
+    write_gdf("e.gdf", one, events=[(5, 1, 0, 0)], tail=b"x")
+    refused("e.gdf", "a table of 1 events has 14 bytes; the file has 15 behind the data records")
+    write_gdf("e.gdf", one, events=[(5, 1, 0, 0)], rate=-2)
+    refused("e.gdf", "table of events: its rate is -2 samples a second")
+    write_gdf("e.gdf", one, tail=b"1234567")
+    refused("e.gdf", "7 bytes behind the data records are no table of events")
+    write_gdf("e.gdf", one)
+    refused("e.gdf", "no annotation is one of those that are meant", **how)
+
+
+def test_gdf_refusals():
+    one = [gdf_signal("a", 3, 4)]
+
+    def broken(part, signals=one, **keys):
+        write_gdf("b.gdf", signals, **keys)
+        refused("b.gdf", "b.gdf: " + part)
+
+    broken("version '3.00' of GDF is not read; 1 and 2 are", version="3.00")
+    broken("version '0.99' of GDF is not read", version="0.99")
+    broken("version 'x.20' of GDF is not read", change={4: b"x"})
+    broken("header: 0 signals; 1 to 4096 are read", change={252: b"\0\0"})
+    broken("header: 5000 signals", change={252: struct.pack("<H", 5000)})
+    broken("header: 4294967295 signals", version="1.25", change={252: b"\xff" * 4})
+    broken("header: it says that it has 256 bytes; with 1 signals it has at least 512", change={184: b"\1\0"})
+    broken("header: it says that it has 16776960 bytes;", change={184: b"\xff\xff"})
+    broken("header: it says that it has 9223372036854775808 bytes;", version="1.25", change={184: b"\0" * 7 + b"\x80"})
+    broken("header: the duration of a data record is 0 / 1 s", duration=(0, 1))
+    broken("header: the duration of a data record is 1 / 0 s", duration=(1, 0))
+    for duration in ((0, 1), (-1, 1), (math.nan, 1), (math.inf, 1), (math.pi, 1)):
+        broken("header: the duration of a data record is ", duration=duration, version="2.51")
+    broken("header: signal 1 ('a') has 4 samples in 1e-07 s: more than 10 MHz", duration=(1, 10000000))
+    broken("header: 0 data records", records=0)
+    broken("header: -2 data records", records=-2)
+    broken("the header promises 4 data records of 8 bytes; the file has 3 and 0 bytes", records=4)
+    broken("the header promises -1 data records of 8 bytes; the file has 3 and 1 bytes", records=-1, tail=b"x")
+    broken("header: 9223372036854775808 data records", records=2**63 - 1)
+    broken("header: signal 1 ('a') has samples of type 18, which is not read", change={256 + 220: b"\x12"})
+    broken("header: signal 1 ('a') has samples of type 65539, which is not read", change={256 + 220: b"\3\0\1\0"})
+    broken("header: signal 1 ('a') has no samples in a record", change={256 + 216: b"\0\0"})
+    broken("header: a data record has more than 67108864 bytes", change={256 + 216: b"\xff" * 4})
+    broken("header: signal 1 ('a') has the physical minimum 1 and the maximum 1", [(*one[0][:2], 1, 1, *one[0][4:])])
+    broken("header: signal 1 ('a') has the physical minimum nan and the maximum 1", [(*one[0][:2], math.nan, 1, *one[0][4:])])
+    broken("header: signal 1 ('a') has the digital minimum 5 and the maximum 5", [(*one[0][:4], 5, 5, *one[0][6:])])
+    broken("header: signal 1 ('a') has the digital minimum 5 and the maximum 4", [(*one[0][:4], 5, 4, *one[0][6:])], version="1.25")
+    write_gdf("b.gdf", one)
+    whole = (work / "b.gdf").read_bytes()
+    for n, part in ((100, "the header ends before byte 256"), (400, "it says that it has 512 bytes"), (515, "promises 3 data records"), (len(whole) - 1, "promises 3 data records")):
+        (work / "b.gdf").write_bytes(whole[:n])
+        refused("b.gdf", "b.gdf: ", part)
 
 
 # ---- Sets ----

@@ -24,10 +24,9 @@ rec_kind rec_kind_of(const char *path)
                          "BIOSEMI",
                          8) == 0)
         return REC_BDF;
-    if (n >= 4 && memcmp(head, "GDF ", 4) == 0)
-        return cli_fail("%s: GDF is not read; save2gdf -f=BDF of biosig-tools makes BDF of it", path), REC_FAILED;
+    if (n >= 4 && memcmp(head, "GDF ", 4) == 0) return REC_GDF;
     if (n >= 22 && memcmp(head + 16, "SCPECG", 6) == 0)
-        return cli_fail("%s: SCP-ECG is not read; save2gdf -f=BDF of biosig-tools makes BDF of it", path), REC_FAILED;
+        return cli_fail("%s: SCP-ECG is not read; save2gdf -f=GDF of biosig-tools makes GDF of it", path), REC_FAILED;
     return REC_OTHER;
 }
 
@@ -38,7 +37,8 @@ int rec_open(const char *path, recording *r)
     case REC_WFDB: return rec_open_wfdb(r);
     case REC_EDF: return rec_open_edf(r, 2);
     case REC_BDF: return rec_open_edf(r, 3);
-    case REC_OTHER: return cli_fail("%s: neither a WFDB header (.hea) nor EDF nor BDF", path);
+    case REC_GDF: return rec_open_gdf(r);
+    case REC_OTHER: return cli_fail("%s: neither a WFDB header (.hea) nor EDF, BDF or GDF", path);
     case REC_FAILED: break;
     }
     return CLI_FAILED;

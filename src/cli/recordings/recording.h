@@ -5,6 +5,7 @@
  *   open.c        which format a file is of
  *   wfdb_*.c      records of PhysioNet: a header (.hea), signal files (.dat), annotations (.atr)
  *   edf*.c        EDF, EDF+, BDF and BDF+
+ *   gdf*.c        GDF 1 and 2
  *   resample.c    samples at another rate
  *
  * Opening reads the header alone (EDF+: and the annotations, which say when records begin); samples of the channels
@@ -69,7 +70,7 @@ typedef struct rec_format {
 } rec_format;
 
 /* What kind of file this is, by its first bytes (of a WFDB header: by its name). */
-typedef enum rec_kind { REC_FAILED = -1, REC_OTHER, REC_WFDB, REC_EDF, REC_BDF } rec_kind;
+typedef enum rec_kind { REC_FAILED = -1, REC_OTHER, REC_WFDB, REC_EDF, REC_BDF, REC_GDF } rec_kind;
 /* REC_FAILED after a sentence: it cannot be read, or is of a format that is known and not supported. */
 rec_kind rec_kind_of(const char *path);
 
@@ -82,6 +83,7 @@ void rec_close(recording *r);
 
 int rec_open_wfdb(recording *r);
 int rec_open_edf(recording *r, int bytes);
+int rec_open_gdf(recording *r);
 
 enum { REC_CHANNELS = 4096, REC_SAMPLES = 1 << 28 }; /* of a recording, of a channel */
 

@@ -12,7 +12,7 @@
 
 #include "../recordings/recording.h"
 
-static const char *const endings[] = {".hea", ".edf", ".bdf", ".EDF", ".BDF"};
+static const char *const endings[] = {".hea", ".edf", ".bdf", ".gdf", ".EDF", ".BDF", ".GDF"};
 
 /* The ending of a recording's name, or its end. */
 static const char *ending(const char *name)
@@ -68,7 +68,7 @@ static int read_folder(const char *path, rec_sources *s)
     for (const struct dirent *entry; (entry = readdir(folder));)
         if (*ending(entry->d_name)) add(s, join(begin, strlen(begin), entry->d_name, ""), cli_copy(entry->d_name));
     closedir(folder);
-    if (!s->n) return cli_fail("%s: the folder has no recordings (.hea, .edf, .bdf)", path);
+    if (!s->n) return cli_fail("%s: the folder has no recordings (.hea, .edf, .bdf, .gdf)", path);
     qsort(s->at, s->n, sizeof *s->at, by_path);
     return CLI_OK;
 }
