@@ -44,8 +44,7 @@ train_config configured(const char *data_lines)
     train_config config = none;
     char text[8192];
 
-    snprintf(text, sizeof text, "[data]\ntrain = data\n%s[model]\nlayers = lstm 2\n  dense 2\n[train]\n%s", data_lines,
-             strstr(data_lines, "target") ? "loss = mse\n" : "");
+    snprintf(text, sizeof text, "[data]\ntrain = data\n%s[model]\nlayers = lstm 2\n  dense 2\n", data_lines);
     *said = '\0';
     if (config_read(write_text("config.ini", text), NULL, &config) != CLI_OK) fail_msg("%s", said);
     return config;

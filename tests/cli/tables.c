@@ -8,6 +8,79 @@
 #define CSV "format = csv\nid = id\nlabel = y\n"
 #define TIMED CSV "time = t\n"
 
+/* ---- Targets ---- */
+
+static void has_targets(const reading *r, const char *want)
+{
+    char got[512] = "";
+
+    for (size_t i = 0; i < r->set.n * r->set.targets; i++)
+        snprintf(got + strlen(got), sizeof got - strlen(got), isnan(r->set.y[i]) ? "%s?" : "%s%g", i ? " " : "",
+                 (double)r->set.y[i]);
+    assert_string_equal(got, want);
+}
+
+static void has_step_labels(const reading *r, const char *want)
+{
+    char got[512] = "";
+
+    for (size_t s = 0; s < r->set.first[r->set.n]; s++)
+        snprintf(got + strlen(got), sizeof got - strlen(got), "%s%s", s ? " " : "",
+                 r->set.step_label[s] < 0 ? "?" : r->set.class_names[r->set.step_label[s]]);
+    assert_string_equal(got, want);
+}
+
+#define VALUES "format = csv\nid = id\ntarget = values\nvalues = y, z\n"
+#define STEPS "format = csv\nid = id\ntarget = step_label\nlabel = y\n"
+
+TEST(columns_of_targets)
+{
+    READING(values, VALUES, "z,id,x,y\n1.5,a,1,-2\n,b,2,\n1.5,a,3,NA\n7,b,4,8\n");
+    has_targets(&values, "-2 1.5 8 7");
+    READING(missing, VALUES "missing_values = -9\ndecimal = ,\nseparator = ;\n", "id;x;y;z\na;1;-9;2,5\nb;2;.;-\n");
+    has_targets(&missing, "? 2.5 ? ?");
+    READING(labels, "format = csv\nid = id\ntarget = labels\nlabels = y\n", "id,x,y\na,1,0\nb,2,1.0\nc,3,\n");
+    has_targets(&labels, "0 1 ?");
+    READING(wide, "format = wide\ntarget = values\n", "1.5,1,2\n,3,4\n-2e3,5,6\n");
+    has_targets(&wide, "1.5 ? -2000");
+    READING(last, "format = wide\ntarget = values\nlabel = last\n", "1,2,3\n");
+    has_targets(&last, "3");
+    refused(VALUES, "id,x,y,z\n1,2,x,1\n", "data:2: column 3 (y): 'x' is not a number");
+    refused(VALUES, "id,x,y\n1,2,3\n", "data:1: there is no column 'z' ([data] values)");
+    refused(VALUES, "id,x,y,z\n1,2,3,4\n1,2,3,5\n", "data:3: column 4 (z): sequence '1' has '5' here and 4 before");
+    refused("format = csv\nid = id\ntarget = labels\nlabels = y\n", "id,x,y\n1,2,2\n",
+            "data:2: column 3 (y): '2' is neither 0, 1 nor missing");
+    refused("format = wide\ntarget = values\n", "x,1,2\n", "data:1: column 1: 'x' is not a number");
+}
+
+TEST(labels_of_steps)
+{
+    READING(steps, STEPS, "id,x,y\na,1,wake\nb,2,\na,3,N2\nb,4,wake\na,5,NA\n");
+    has_step_labels(&steps, "wake N2 ? ? wake");
+    assert_int_equal(steps.set.classes, 2);
+    assert_string_equal(steps.set.class_names[0], "N2");
+    READING(number, STEPS "label_type = number\n", "id,x,y\na,1,10\na,2,2\na,3,2.0\n");
+    has_step_labels(&number, "10 2 2");
+    assert_string_equal(number.set.class_names[0], "2");
+    refused(STEPS, "id,x,y\na,1,1\na,2,1.0\n",
+            "data: labels '1' and '1.0' are texts of the same number; [data] label_type = number makes them one class");
+    refused(STEPS "label_type = number\n", "id,x,y\na,1,wake\n", "data:2: column 3 (y): 'wake' is not a number");
+    refused(STEPS, "id,x\na,1\n", "data:1: there is no column 'y' ([data] label)");
+}
+
+/* Every step is in a window, which knows where it begins. */
+TEST(windows_of_steps)
+{
+    READING(r, STEPS "window = 2\nstride = 2\n", "id,x,y\na,1,u\na,2,v\na,3,u\nb,4,\na,5,w\na,6,v\n");
+    dataset *const set = &r.set;
+
+    dataset_cut(&r.config, set);
+    assert_int_equal(set->n, 4); /* of a 2, 2 and 1 step; of b 1 */
+    has_step_labels(&r, "u v u w v ?");
+    assert_true(set->start[0] == 0 && set->start[1] == 2 && set->start[2] == 4 && set->start[3] == 0);
+    assert_true(dataset_has_target(&r.config, set, 2) && !dataset_has_target(&r.config, set, 3));
+}
+
 /* ---- Lines and fields ---- */
 
 /* One table, written in all ways that spreadsheets have. */

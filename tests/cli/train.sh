@@ -131,7 +131,7 @@ broken() { # SENTENCE ARGUMENTS-OF-config...
 broken "[train] has no key 'epoch'" wide train.csv label sparse "gru 4" "dense 2" -- train.epoch=4
 says "config.ini:"
 broken "epochs is a whole number from 1" wide train.csv label sparse "gru 4" "dense 2" -- train.epochs=0
-broken "loss is one of sparse, mse, binary, cross, not 'hinge'" wide train.csv label hinge "gru 4" "dense 2"
+broken "loss is one of sparse, mse, binary, cross, mae, huber, not 'hinge'" wide train.csv label hinge "gru 4" "dense 2"
 broken "no such layer" wide train.csv label sparse "conv 4" "dense 2"
 broken "unknown word" wide train.csv label sparse "gru 4 sideways" "dense 2"
 broken "the target has steps, but this output has none" wide train.csv next mse "gru 4 last" "dense 1"

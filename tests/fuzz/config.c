@@ -11,9 +11,11 @@
 static void build(const train_config *config)
 {
     network net = {.features = 3};
+    const text_list *columns = target_columns(config);
     rnnp_model *model;
     rnnp_trainer *trainer;
 
+    if (columns) net.targets = columns->n ? columns->n : 1;
     if (config->format == DATA_TOKENS) net = (network){.vocabulary = 5};
     if (network_build(fuzz_context(), config, &net, &model) != CLI_OK) return;
     if (rnnp_trainer_create(model, &config->options, &trainer) == RNNP_OK) rnnp_trainer_destroy(trainer);

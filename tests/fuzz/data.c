@@ -23,6 +23,10 @@ static const char *const sections[] = {
     "format = npy\ntarget = next\n",
     "format = idx\nscale = 0.5\n",
     "format = npy\ntarget = input\nwindow = 2\nstride = 1\n",
+    "format = csv\nid = id\ntarget = values\nvalues = a, b\nmissing = mean\n",
+    "format = csv\nid = id\ntarget = labels\nlabels = a, b\nmissing = zero\n",
+    "format = csv\nid = id\ntarget = step_label\nlabel = label\nmissing = carry\nwindow = 2\n",
+    "format = wide\ntarget = values\nmissing = mean\n",
 };
 enum { SECTIONS = sizeof sections / sizeof sections[0], TRAIN_FROM = 128 };
 
@@ -78,7 +82,8 @@ static void read_only(const char *config_path, data_source from, int number)
         const int code = dataset_read(&from, &again);
         fuzz_check(code == CLI_OK || number);
         if (code == CLI_OK) {
-            fuzz_check(again.n == set.n && again.classes == set.classes && again.features == set.features);
+            fuzz_check(again.n == set.n && again.classes == set.classes && again.targets == set.targets &&
+                       again.features == set.features);
             dataset_free(&again);
         }
         dataset_free(&set);
@@ -119,10 +124,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         strcat(lines, "train_labels = labels\n");
     }
     const int number = strstr(section, "next") || strstr(section, "input");
+    const int one = strstr(section, "wide\ntarget = values") != NULL;
+    const int classes = !number && !strstr(section, "target = values") && !strstr(section, "target = labels");
     snprintf(text, sizeof text,
-             "[data]\n%strain = data\n%s[model]\nlayers =\n%s    lstm 2\n    dense 2%s\n[train]\nepochs = 1\nbatch = "
+             "[data]\n%strain = data\n%s[model]\nlayers =\n%s    lstm 2\n    dense %d%s\n[train]\nepochs = 1\nbatch = "
              "4\n%s%s",
-             section, lines, strstr(section, "tokens") ? "    embedding 2\n" : "", number ? "" : " softmax",
+             section, lines, strstr(section, "tokens") ? "    embedding 2\n" : "", 2 - one, classes ? " softmax" : "",
              number ? "loss = mse\n" : "", how & 64 ? "folds = 2\n" : "validation = 0.3\n");
     snprintf(config_path, sizeof config_path, "%s", fuzz_file("config.ini", text, strlen(text)));
     if (how < TRAIN_FROM)

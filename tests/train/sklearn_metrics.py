@@ -123,6 +123,123 @@ def check_forecast(program, folder):
     row("mean squared error", "eval, target next", printed(text, "mean squared error"), np.mean(errors), 1e-4)
 
 
+def write_stays(path, first, n, seed):
+    """Sequences with two numbers, two labels and a class per step; some of each are missing."""
+    draw = np.random.default_rng(seed)
+    stages = ("low", "mid", "high")
+    with open(path, "w") as f:
+        print("id,a,b,los,cost,died,again,stage", file=f)
+        for i in range(first, first + n):
+            u, w = draw.normal(size=2)
+            los = f"{20 + 5 * u + draw.normal():.3f}" if draw.random() > 0.2 else ""
+            again = int(w + draw.normal() > 0) if draw.random() > 0.2 else ""
+            of_all = f"{los},{3000 + 900 * w + 300 * draw.normal():.1f},{int(u + draw.normal() > 0.8)},{again}"
+            for _ in range(int(draw.integers(2, 7))):
+                a, b = u + draw.normal() / 2, w + draw.normal() / 2
+                stage = stages[int(a > -0.5) + int(a > 0.5)] if draw.random() > 0.2 else ""
+                print(f"p{i},{a:.4f},{b:.4f},{of_all},{stage}", file=f)
+
+
+def stays(program, folder, target, layers, data, train=""):
+    """The report and the predictions of a model that was trained and one that was written."""
+    config(folder, f"gru 6\n    {layers}", f"test = test.csv\nformat = csv\nid = id\nfeatures = a, b\ntarget = {target}\n{data}",
+           train)
+    files = [f"{folder}/{name}" for name in ("config.ini", "m.onnx", "p.csv")]
+    for case, *call in (("train", "train", files[0], "-o", files[1], "--quiet"), ("eval", "eval", files[1], "--config", files[0])):
+        text = run(program, *call, "--predictions", files[2])
+        with open(files[2], newline="") as f:
+            rows = list(csv.DictReader(f))
+        yield case, text[text.rindex("test:"):].splitlines(), rows
+
+
+def table_row(lines, k):
+    return [np.nan if x == "-" else float(x) for x in lines[2 + k].split()[1:]]
+
+
+def concordance(y, p):
+    return 2 * np.cov(y, p, bias=True)[0, 1] / (y.var() + p.var() + (y.mean() - p.mean()) ** 2)  # Lin 1989
+
+
+def check_values(program, folder):
+    names, bound = ("los", "cost"), 6e-5
+    for loss in ("mse", "mae", "huber"):
+        for case, lines, rows in stays(program, folder, "values", "dense 2", "values = los, cost\n", f"loss = {loss}\n"):
+            r2 = []
+            for k, name in enumerate(names):
+                known = [r for r in rows if r[name]]
+                y, p = (np.array([float(r[of]) for r in known]) for of in (name, "predicted_" + name))
+                ours, case_ = table_row(lines, k), f"{case}, {loss}, {name}"
+                r2.append(metrics.r2_score(y, p))
+                row("mean error (numpy)", case_, ours[0], (p - y).mean(), 1e-4 * abs(p - y).max())
+                row("MAE", case_, ours[1], metrics.mean_absolute_error(y, p), 1e-4 * ours[1])
+                row("RMSE", case_, ours[2], metrics.mean_squared_error(y, p) ** 0.5, 1e-4 * ours[2])
+                row("R2", case_, ours[3], r2[-1], bound)
+                row("Pearson (numpy)", case_, ours[4], np.corrcoef(y, p)[0, 1], bound)
+                row("concordance (numpy)", case_, ours[5], concordance(y, p), bound)
+                row("n", case_, ours[6], len(y))
+            row("mean R2", f"{case}, {loss}", printed(lines[0], "mean R2"), np.mean(r2), bound)
+
+
+def check_labels(program, folder):
+    names, bound = ("died", "again"), 6e-5
+    for end in ("dense 2", "dense 2 sigmoid"):
+        for case, lines, rows in stays(program, folder, "labels", end, "labels = died, again\n"):
+            y = np.array([[float(r[name]) if r[name] else np.nan for name in names] for r in rows])
+            p = np.array([[float(r["p_" + name]) for name in names] for r in rows])
+            known, macro = ~np.isnan(y), []
+            for k in [*range(len(names)), None]:  # None: all labels as one
+                t, q = (y[known], p[known]) if k is None else (y[known[:, k], k], p[known[:, k], k])
+                scores = metrics.precision_recall_fscore_support(t, q > 0.5, labels=[1], zero_division=0)
+                theirs = [metrics.roc_auc_score(t, q), metrics.average_precision_score(t, q), *(s[0] for s in scores[:3])]
+                which = "micro" if k is None else names[k]
+                ours = ([printed(lines[0], f"micro {m}") for m in ("ROC AUC", "average precision", "F1")] if k is None
+                        else table_row(lines, k))
+                row("ROC AUC", f"{case}, {end}, {which}", ours[0], theirs[0], bound)
+                row("average precision", f"{case}, {end}, {which}", ours[1], theirs[1], bound)
+                row("F1", f"{case}, {end}, {which}", ours[2 if k is None else 4], theirs[4], bound)
+                if k is None:
+                    continue
+                macro.append(theirs)
+                row("precision, recall", f"{case}, {end}, {which}", ours[2:4], theirs[2:4], bound)
+                row("positive, n", f"{case}, {end}, {which}", ours[5:], [t.sum(), len(t)])
+            for name, k in (("ROC AUC", 0), ("average precision", 1), ("F1", 4)):
+                row(f"macro {name}", f"{case}, {end}", printed(lines[0], f"macro {name}"), np.mean([m[k] for m in macro]), bound)
+            if case == "train":
+                loss = metrics.log_loss(y[known], p[known])
+                row("loss (log loss)", f"{case}, {end}", printed(lines[0], "loss"), loss, 6e-5 * max(1, loss))
+
+
+def check_steps(program, folder):
+    bound = 6e-5
+    for end, train in (("dense 3 softmax", ""), ("dense 3", "loss = cross\n")):
+        for case, lines, rows in stays(program, folder, "step_label", end, "label = stage\n", train):
+            names = [k[2:] for k in rows[0] if k.startswith("p_")]
+            known = [r for r in rows if r["label"]]
+            truth, predicted = ([r[of] for r in known] for of in ("label", "predicted"))
+            p = np.array([[float(r["p_" + name]) for name in names] for r in known])
+            case_ = f"{case}, steps, {end}"
+            row("steps", case_, printed(lines[0].replace(" steps", ""), "sequences,"), len(rows))
+            row("accuracy", case_, printed(lines[0], "accuracy"), metrics.accuracy_score(truth, predicted), bound)
+            row("macro F1", case_, printed(lines[0], "macro F1"), metrics.f1_score(truth, predicted, average="macro"), bound)
+            row("kappa", case_, printed(lines[0], "kappa"), metrics.cohen_kappa_score(truth, predicted), bound)
+            table = [line.split() for line in lines[2:2 + len(names)]]
+            row("confusion matrix", case_, np.array([t[5:] for t in table], float),
+                metrics.confusion_matrix(truth, predicted, labels=names))
+            brier = ((p - (np.array(truth)[:, None] == names)) ** 2).sum(1).mean()
+            row("Brier (numpy)", case_, printed(lines[0], "Brier"), brier, bound)
+            if case == "train":
+                loss = metrics.log_loss(truth, p / p.sum(1, keepdims=True), labels=names)
+                row("loss (log loss)", case_, printed(lines[0], "loss"), loss, 6e-5 * max(1, loss))
+
+
+def check_targets(program, folder):
+    write_stays(f"{folder}/train.csv", 0, 80, 3)
+    write_stays(f"{folder}/test.csv", 100, 50, 4)
+    check_values(program, folder)
+    check_labels(program, folder)
+    check_steps(program, folder)
+
+
 def check_program(program, folder):
     heads = (("softmax", 2, "dense 2 softmax", ""), ("logits", 2, "dense 2", ""),
              ("sigmoid", 2, "dense 1 sigmoid", "loss = binary\n"), ("one logit", 2, "dense 1", "loss = binary\n"),
@@ -150,6 +267,7 @@ def main():
     print(f"{'metric':22} {'case':34} {'ours':>12} {'scikit-learn':>12} {'diff.':>8}")
     with tempfile.TemporaryDirectory() as folder:
         check_program(os.path.abspath(sys.argv[1]), folder)
+        check_targets(os.path.abspath(sys.argv[1]), folder)
     print(failures, "differences")
     sys.exit(failures > 0)
 

@@ -12,7 +12,7 @@ int report_judged(const scores *s, const dataset *set, const train_config *confi
 {
     const int labels = config->target == TARGET_LABEL;
     *j = (judged){0};
-    if (!s->n || (labels && !s->per_class)) return 0;
+    if (!s->n || (labels && !s->per_class) || !(labels || target_is_input(config->target))) return 0;
     judged_create(j, s->n, labels ? s->classes : 0);
     if (labels) memcpy(j->p, s->p, s->n * s->classes * sizeof *j->p);
     if (labels && s->thresholded) j->chosen = cli_alloc(s->n * s->classes + 1, sizeof *j->chosen);

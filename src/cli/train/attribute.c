@@ -54,9 +54,10 @@ static void take_names(reasons *r, const train_config *config, const dataset *se
     r->ids = cli_copies(set->ids, set->n);
     r->n_channels = set->columns ? set->features : 0;
     r->channels = cli_copies(set->columns, r->n_channels);
-    r->n_classes = config->target == TARGET_LABEL ? set->classes : 0;
-    r->classes = cli_copies(set->class_names, r->n_classes);
-    name_one(r);
+    const int columns = target_has_columns(config->target);
+    r->n_classes = columns ? set->targets : config->target == TARGET_LABEL ? set->classes : 0;
+    r->classes = cli_copies(columns ? set->target_names : set->class_names, r->n_classes);
+    if (!columns) name_one(r);
     r->lengths = cli_alloc(set->n, sizeof *r->lengths);
     if (set->time) r->time = cli_alloc(set->n * steps + 1, sizeof *r->time);
     for (size_t i = 0; i < set->n; i++) {

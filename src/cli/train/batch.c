@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "training.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,6 +76,57 @@ static void fill_labels(batch *b, const train_config *config, const dataset *set
                               .data = target};
 }
 
+/* Classes of steps, and weights 0 where there is none. */
+static void fill_step_labels(batch *b, const train_config *config, const dataset *set, const uint32_t *rows, size_t n)
+{
+    const int binary = config->options.loss == RNNP_LOSS_BINARY, cross = config->options.loss == RNNP_LOSS_CROSS;
+    const size_t width = cross ? set->classes : 1, items = b->steps * n;
+    void *target = room_for(b, TARGET, items * width, sizeof(float));
+    float *weights = room_for(b, WEIGHTS, items, sizeof *weights);
+    memset(target, 0, items * width * sizeof(float));
+    memset(weights, 0, items * sizeof *weights);
+    for (size_t r = 0; r < n; r++)
+        for (size_t t = 0; set->step_label && t < dataset_steps(set, rows[r]); t++) {
+            const size_t item = t * n + r;
+            const int32_t label = set->step_label[set->first[rows[r]] + t];
+            if (label < 0) continue;
+            weights[item] = 1.0f;
+            b->known = 1;
+            if (cross)
+                ((float *)target)[item * width + (size_t)label] = 1.0f;
+            else if (binary)
+                ((float *)target)[item] = (float)label;
+            else
+                ((int32_t *)target)[item] = label;
+        }
+    const int64_t steps = (int64_t)b->steps, batch_rows = (int64_t)n;
+    b->target = (rnnp_tensor){binary || cross ? RNNP_DTYPE_F32 : RNNP_DTYPE_I32,
+                              binary || cross ? 3 : 2,
+                              {steps, batch_rows, (int64_t)width},
+                              .data = target};
+    b->weights = (rnnp_tensor){RNNP_DTYPE_F32, binary ? 3 : 2, {steps, batch_rows, 1}, .data = weights};
+    b->has_weights = 1;
+}
+
+/* Columns of targets, and weights 0 where one is missing. Values are scaled. */
+static void fill_columns(batch *b, const network *net, const dataset *set, const uint32_t *rows, size_t n)
+{
+    const size_t T = set->targets;
+    float *target = room_for(b, TARGET, n * T, sizeof *target);
+    float *weights = room_for(b, WEIGHTS, n * T, sizeof *weights);
+    for (size_t r = 0; r < n; r++)
+        for (size_t k = 0; k < T; k++) {
+            const float y = set->y ? set->y[rows[r] * T + k] : NAN;
+            float *const t = &target[r * T + k], *const w = &weights[r * T + k];
+            *w = isnan(y) ? 0.0f : net->label_weights ? net->label_weights[2 * k + (y > 0)] : 1.0f;
+            *t = isnan(y) ? 0.0f : net->target_means ? (y - net->target_means[k]) / net->target_deviations[k] : y;
+            b->known |= *w > 0;
+        }
+    b->target = (rnnp_tensor){RNNP_DTYPE_F32, 2, {(int64_t)n, (int64_t)T}, .data = target};
+    b->weights = (rnnp_tensor){RNNP_DTYPE_F32, 2, {(int64_t)n, (int64_t)T}, .data = weights};
+    b->has_weights = 1;
+}
+
 /* The numbers to be forecast or rebuilt, and weights 0 past the end of a sequence. */
 static void fill_numbers(batch *b, const train_config *config, const dataset *set, const uint32_t *rows, size_t n)
 {
@@ -97,6 +149,7 @@ int batch_fill(batch *b, const train_config *config, const network *net, const d
     b->steps = 1;
     b->n_inputs = 1;
     b->has_weights = 0;
+    b->known = target_is_input(config->target) || (config->target == TARGET_LABEL && set->label);
     for (size_t r = 0; r < n; r++) {
         const size_t steps = batch_steps(config, set, rows[r]);
         if (!steps && !net->lengths)
@@ -105,8 +158,12 @@ int batch_fill(batch *b, const train_config *config, const network *net, const d
     }
     fill_x(b, config, set, rows, n);
     if (net->lengths) fill_lengths(b, config, set, rows, n);
-    if (config->target != TARGET_LABEL)
+    if (target_is_input(config->target))
         fill_numbers(b, config, set, rows, n);
+    else if (target_has_columns(config->target))
+        fill_columns(b, net, set, rows, n);
+    else if (config->target == TARGET_STEP_LABEL)
+        fill_step_labels(b, config, set, rows, n);
     else if (set->label)
         fill_labels(b, config, set, rows, n);
     return CLI_OK;

@@ -13,7 +13,14 @@
 #include "text.h"
 
 typedef enum data_format { DATA_WIDE, DATA_CSV, DATA_NPY, DATA_IDX, DATA_TOKENS, DATA_RECORDINGS } data_format;
-typedef enum data_target { TARGET_LABEL, TARGET_NEXT, TARGET_INPUT } data_target;
+typedef enum data_target {
+    TARGET_LABEL,      /* a class per sequence */
+    TARGET_NEXT,       /* features of a later step */
+    TARGET_INPUT,      /* features of the step */
+    TARGET_STEP_LABEL, /* a class per step */
+    TARGET_LABELS,     /* several answers of yes or no per sequence */
+    TARGET_VALUES      /* numbers per sequence */
+} data_target;
 typedef enum data_missing { MISSING_REFUSE, MISSING_CARRY, MISSING_MEAN, MISSING_ZERO } data_missing;
 typedef enum data_labels { LABELS_TEXT, LABELS_NUMBER } data_labels;
 typedef enum data_unit { UNIT_MILLIVOLT, UNIT_MICROVOLT, UNIT_VOLT } data_unit;
@@ -22,7 +29,7 @@ typedef enum data_future { FUTURE_REFUSE, FUTURE_DROP } data_future;
 typedef enum data_shared { SHARED_REFUSE, SHARED_ALLOW } data_shared;
 typedef enum data_clipped { CLIPPED_KEEP, CLIPPED_MISSING } data_clipped;
 typedef enum time_unit { TIME_DAYS, TIME_HOURS, TIME_MINUTES, TIME_SECONDS } time_unit;
-typedef enum train_score { SCORE_LOSS, SCORE_ACCURACY, SCORE_AUC, SCORE_F1 } train_score;
+typedef enum train_score { SCORE_LOSS, SCORE_ACCURACY, SCORE_AUC, SCORE_F1, SCORE_R2 } train_score;
 
 enum { CONFIG_LAYERS = 32, CONFIG_TEXT = 4096, CONFIG_CHOICES = 16, CONFIG_VARIABLES = 16, CONFIG_KEYS = 96 };
 
@@ -73,8 +80,9 @@ typedef struct train_config {
     text_list missing_values; /* wide, csv: what else stands for no value */
     data_shared shared;       /* groups and ids of the training set in the test set */
     data_target target;
-    size_t horizon;        /* next: how many steps ahead */
-    size_t window, stride; /* 0: whole sequences */
+    text_list labels, values; /* csv, lists of recordings: columns of the targets of these names */
+    size_t horizon;           /* next: how many steps ahead */
+    size_t window, stride;    /* 0: whole sequences */
     data_missing missing;
     int mask, delta, standardise;
     double scale;   /* x is multiplied by it when read */
@@ -86,9 +94,10 @@ typedef struct train_config {
     data_annotations annotations;
     data_unit unit; /* of voltages */
     data_clipped clipped;
-    double rate;          /* samples a second; 0: as recorded */
-    double before, after; /* points: seconds around each annotation */
-    double block;         /* seconds of a recording that are a group of their own; 0: all of it is one */
+    double rate;                  /* samples a second; 0: as recorded */
+    double before, after;         /* points: seconds around each annotation */
+    char background[CONFIG_TEXT]; /* target step_label: the class of steps without an annotation; empty: none */
+    double block;                 /* seconds of a recording that are a group of their own; 0: all of it is one */
 
     /* [model] */
     layer_line layers[CONFIG_LAYERS];
@@ -122,6 +131,25 @@ typedef struct train_config {
     size_t line[CONFIG_KEYS]; /* of each key, 0: not in the file; see config_line */
     char folder[CONFIG_TEXT]; /* of the file: other files are named relative to it */
 } train_config;
+
+/* ---- What a target is ---- */
+
+static inline int target_has_steps(data_target t)
+{
+    return t == TARGET_NEXT || t == TARGET_INPUT || t == TARGET_STEP_LABEL;
+}
+/* One of several classes. */
+static inline int target_is_class(data_target t) { return t == TARGET_LABEL || t == TARGET_STEP_LABEL; }
+/* Features, which need no labels. */
+static inline int target_is_input(data_target t) { return t == TARGET_NEXT || t == TARGET_INPUT; }
+/* Numbers per sequence, one for each column. */
+static inline int target_has_columns(data_target t) { return t == TARGET_LABELS || t == TARGET_VALUES; }
+static inline int target_is_number(data_target t) { return target_is_input(t) || t == TARGET_VALUES; }
+/* The columns of a target, or NULL. */
+static inline const text_list *target_columns(const train_config *config)
+{
+    return config->target == TARGET_LABELS ? &config->labels : config->target == TARGET_VALUES ? &config->values : NULL;
+}
 
 /* Reads the file over what is in config, which is zeroed at first; variables stand for their choices `at` (all 0 when
  * at is NULL). Fails with "file:line: ...". Free it either way. */

@@ -54,6 +54,9 @@ static int check_format(const train_config *c)
         {"before", RECORDINGS},
         {"after", RECORDINGS},
         {"block", RECORDINGS},
+        {"background", RECORDINGS},
+        {"labels", CSV | RECORDINGS},
+        {"values", CSV | RECORDINGS},
     };
     static const char *const formats[] = {"wide", "csv", "npy", "idx", "tokens", "recordings"};
     for (size_t i = 0; i < COUNT(parts); i++)
@@ -84,8 +87,11 @@ static int check_columns(const train_config *c)
             if (*columns[a] && strcmp(columns[a], columns[b]) == 0)
                 return config_blame(c, "data", names[a], "column '%.80s' is both %s and %s", columns[a], names[b],
                                     names[a]);
-    if (*c->label_time && (!*c->label || !*c->time))
+    if (*c->label_time && ((!*c->label && !target_has_columns(c->target)) || !*c->time))
         return config_blame(c, "data", "label_time", "[data] label_time requires label and time");
+    if (*c->label_time && c->target == TARGET_STEP_LABEL)
+        return config_blame(c, "data", "label_time",
+                            "[data] label_time is of a sequence; target = step_label has a label for each step");
     if (config_line(c, "data", "future") && !*c->label_time)
         return config_blame(c, "data", "future", "[data] future requires label_time");
     for (size_t f = 0; f < c->features.n; f++) {
@@ -107,16 +113,27 @@ static int check_recordings(const train_config *c)
         if (config_line(c, "data", of_annotations[i]) && (i < 3 ? !c->annotations : !points))
             return config_blame(c, "data", of_annotations[i], "[data] %s requires annotations = %s", of_annotations[i],
                                 i < 3 ? "points or spans" : "points");
-    if (points && !(c->before + c->after > 0))
+    if (c->target == TARGET_STEP_LABEL && !c->annotations)
+        return config_blame(c, "data", "target", "recordings have labels of steps by [data] annotations");
+    if (*c->background && c->target != TARGET_STEP_LABEL)
+        return config_blame(c, "data", "background", "[data] background requires target = step_label");
+    if (points && c->target != TARGET_STEP_LABEL && !(c->before + c->after > 0))
         return config_blame(c, "data", "annotations",
                             "annotations = points requires before and after, the seconds around each annotation");
     if (*c->label && c->annotations)
         return config_blame(c, "data", "label",
                             "the labels are those of annotations; label, a column of a list, is too "
                             "many");
-    if ((*c->label || *c->group) && !*c->id)
-        return config_blame(c, "data", *c->label ? "label" : "group",
-                            "label and group are columns of a list; [data] id, its column of recordings, is missing");
+    if ((*c->label || *c->group || target_has_columns(c->target)) && !*c->id)
+        return config_blame(c, "data",
+                            *c->label   ? "label"
+                            : *c->group ? "group"
+                                        : "target",
+                            "%s are columns of a list; [data] id, its column of recordings, is missing",
+                            *c->label || *c->group ? "label and group" : "targets");
+    if (target_has_columns(c->target) && c->annotations)
+        return config_blame(c, "data", "annotations",
+                            "the targets are columns of a list, of whole recordings; annotations are too many");
     if (c->target == TARGET_LABEL && !c->annotations && !*c->label)
         return config_blame(c, "data", "label",
                             "recordings have labels by [data] annotations, or by a list with a column label");
@@ -141,11 +158,88 @@ static int check_predict(const train_config *c)
     return CLI_OK;
 }
 
+static const char *const targets[] = {"label", "next", "input", "step_label", "labels", "values"};
+
+/* What else a column of targets is, or NULL. */
+static const char *other_role(const train_config *c, const char *column)
+{
+    const char *const names[] = {"id", "time", "group"}, *const columns[] = {c->id, c->time, c->group};
+    for (size_t a = 0; a < COUNT(names); a++)
+        if (strcmp(column, columns[a]) == 0) return names[a];
+    return text_listed(&c->features, column) ? "one of features" : NULL;
+}
+
+static int check_target_columns(const train_config *c, const text_list *columns, const char *key)
+{
+    if (!columns->n && c->format != DATA_WIDE)
+        return config_blame(c, "data", "target", "[data] target = %s requires %s, the columns of the targets", key,
+                            key);
+    if (*c->label && c->format != DATA_WIDE)
+        return config_blame(c, "data", "label", "[data] label has no meaning with target = %s; %s has the columns", key,
+                            key);
+    if (config_line(c, "data", "label_type"))
+        return config_blame(c, "data", "label_type", "[data] label_type has no meaning with target = %s", key);
+    for (size_t i = 0; i < columns->n; i++) {
+        const char *other = other_role(c, columns->at[i]);
+        if (other)
+            return config_blame(c, "data", key, "column '%.80s' is both %s and one of %s", columns->at[i], other, key);
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(columns->at[i], columns->at[k]) == 0)
+                return config_blame(c, "data", key, "%s names '%.80s' twice", key, columns->at[i]);
+    }
+    return CLI_OK;
+}
+
+static int check_targets(const train_config *c)
+{
+    const text_list *columns = target_columns(c);
+    const int rows = c->format == DATA_CSV || c->format == DATA_RECORDINGS;
+    if (c->labels.n && c->target != TARGET_LABELS)
+        return config_blame(c, "data", "labels", "[data] labels requires target = labels");
+    if (c->values.n && c->target != TARGET_VALUES)
+        return config_blame(c, "data", "values", "[data] values requires target = values");
+    if ((columns || c->target == TARGET_STEP_LABEL) && !rows && !(c->target == TARGET_VALUES && c->format == DATA_WIDE))
+        return config_blame(c, "data", "target", "[data] target = %s requires format = csv%s or recordings",
+                            targets[c->target], c->target == TARGET_VALUES ? ", wide" : "");
+    if (c->target == TARGET_VALUES && c->format == DATA_WIDE && strcmp(c->label, "none") == 0)
+        return config_blame(c, "data", "label",
+                            "with target = values, label is the first or the last number of a line");
+    if (c->target == TARGET_STEP_LABEL && c->format == DATA_CSV && !*c->label)
+        return config_blame(c, "data", "target",
+                            "[data] target = step_label requires label, the column of the classes");
+    return columns ? check_target_columns(c, columns, targets[c->target]) : CLI_OK;
+}
+
+/* Whether the loss, and what belongs to it, are those of the target. */
+static int check_loss(const train_config *c)
+{
+    const rnnp_loss loss = c->options.loss;
+    const int numbers = target_is_number(c->target);
+    const int of_numbers = loss == RNNP_LOSS_MSE || loss == RNNP_LOSS_MAE || loss == RNNP_LOSS_HUBER;
+    if (numbers && !of_numbers)
+        return config_blame(c, "train", "loss", "[train] loss must be mse, mae or huber when the targets are numbers");
+    if (target_is_class(c->target) && of_numbers)
+        return config_blame(c, "train", "loss",
+                            "[train] loss must be binary, cross or sparse when the targets are labels");
+    if (c->target == TARGET_LABELS && loss != RNNP_LOSS_BINARY)
+        return config_blame(c, "train", "loss", "[train] loss must be binary with target = labels");
+    if (config_line(c, "train", "huber_delta") && loss != RNNP_LOSS_HUBER)
+        return config_blame(c, "train", "huber_delta", "[train] huber_delta requires loss = huber");
+    if (!target_is_class(c->target) && c->class_weights.n)
+        return config_blame(c, "train", "class_weights", "[train] class_weights requires target = label or step_label");
+    if (numbers && (c->balanced || c->options.label_smoothing > 0))
+        return config_blame(c, "train", c->balanced ? "balanced" : "label_smoothing",
+                            "[train] %s requires labels as targets", c->balanced ? "balanced" : "label_smoothing");
+    return CLI_OK;
+}
+
 int config_check(const train_config *c)
 {
     if (!*c->train) return config_blame(c, "data", "train", "[data] train is missing");
     if (!c->n_layers) return config_blame(c, "model", "layers", "[model] layers is missing");
-    if (check_format(c) != CLI_OK || check_columns(c) != CLI_OK || check_recordings(c) != CLI_OK) return CLI_FAILED;
+    if (check_format(c) != CLI_OK || check_columns(c) != CLI_OK || check_recordings(c) != CLI_OK ||
+        check_targets(c) != CLI_OK)
+        return CLI_FAILED;
     if (c->embed.n && !c->categories.n)
         return config_blame(c, "model", "embed", "[model] embed requires [data] categories");
     if (c->format == DATA_IDX && !*c->train_labels && c->target == TARGET_LABEL)
@@ -161,13 +255,7 @@ int config_check(const train_config *c)
                             c->horizon);
     TRY(check_predict(c));
     if (c->folds == 1) return config_blame(c, "train", "folds", "[train] folds must be 0 or at least 2");
-    if (c->target != TARGET_LABEL && c->options.loss != RNNP_LOSS_MSE)
-        return config_blame(c, "train", "loss", "[train] loss must be mse when the targets are numbers");
-    if (c->target != TARGET_LABEL && c->class_weights.n)
-        return config_blame(c, "train", "class_weights", "[train] class_weights requires target = label");
-    if (c->target == TARGET_LABEL && c->options.loss == RNNP_LOSS_MSE)
-        return config_blame(c, "train", "loss",
-                            "[train] loss must be binary, cross or sparse when the targets are labels");
+    TRY(check_loss(c));
     for (size_t v = 0; v < c->n_variables; v++)
         if (!c->variables[v].used)
             return config_blame(c, "search", c->variables[v].name, "[search] %s is not used anywhere",

@@ -22,11 +22,11 @@ static const key_words annotations = {ANNOTATIONS_NONE, {"none", "points", "span
 static const key_words clippings = {CLIPPED_KEEP, {"keep", "missing"}};
 static const key_words sharing = {SHARED_REFUSE, {"refuse", "allow"}};
 static const key_words futures = {FUTURE_REFUSE, {"refuse", "drop"}};
-static const key_words targets = {TARGET_LABEL, {"label", "next", "input"}};
+static const key_words targets = {TARGET_LABEL, {"label", "next", "input", "step_label", "labels", "values"}};
 static const key_words missings = {MISSING_REFUSE, {"refuse", "carry", "mean", "zero"}};
 static const key_words label_types = {LABELS_TEXT, {"text", "number"}};
-static const key_words scores = {SCORE_LOSS, {"loss", "accuracy", "auc", "f1"}};
-static const key_words losses = {RNNP_LOSS_SPARSE, {"sparse", "mse", "binary", "cross"}};
+static const key_words scores = {SCORE_LOSS, {"loss", "accuracy", "auc", "f1", "r2"}};
+static const key_words losses = {RNNP_LOSS_SPARSE, {"sparse", "mse", "binary", "cross", "mae", "huber"}};
 static const key_words optimizers = {RNNP_OPTIMIZER_SGD, {"sgd", "rmsprop", "adam", "adamw"}};
 static const key_words schedules = {RNNP_SCHEDULE_CONSTANT, {"constant", "step", "exponential", "cosine", "plateau"}};
 static const key_words calibrations = {CALIBRATE_NONE, {"none", "temperature", "isotonic"}};
@@ -123,6 +123,10 @@ static const ini_key keys[] = {
     DOUBLE("data", "before", before, 0, 1e6),
     DOUBLE("data", "after", after, 0, 1e6),
     DOUBLE("data", "block", block, 0, 1e9),
+    NAME("data", "background", background),
+    {"data", "labels", KEY_LIST, AT(labels), NULL, 0, 0},
+    {"data", "values", KEY_LIST, AT(values), NULL, 0, 0},
+    NUMBER("train", "huber_delta", options.huber_delta, 1e-6, 1e6),
     WORD("data", "shared", shared, sharing),
     {"model", "embed", KEY_LIST, AT(embed), NULL, 0, 0},
     NAME("data", "label_time", label_time),
@@ -301,6 +305,8 @@ void config_free(train_config *config)
     text_free(&config->data_lines);
     text_free(&config->channels);
     text_free(&config->classes);
+    text_free(&config->labels);
+    text_free(&config->values);
 }
 
 const char *config_path(const train_config *config, const char *name, char *text, size_t size)

@@ -167,6 +167,15 @@ int config_read_data(const char *name, const char *text, train_config *config)
     return defaults(config, name) == CLI_OK ? ini_read_section(name, "data", text, on_value, &r) : CLI_FAILED;
 }
 
+/* A loss that nobody chose is the usual one of the target. */
+static void choose_loss(train_config *c)
+{
+    if (config_line(c, "train", "loss")) return;
+    c->options.loss = target_is_number(c->target)  ? RNNP_LOSS_MSE
+                      : c->target == TARGET_LABELS ? RNNP_LOSS_BINARY
+                                                   : RNNP_LOSS_SPARSE;
+}
+
 int config_read(const char *path, const size_t *at, train_config *config)
 {
     reader r = {.config = config, .choices = at, .variables = 1};
@@ -177,5 +186,6 @@ int config_read(const char *path, const size_t *at, train_config *config)
     if (ini_read(path, on_value, &r) != CLI_OK) return CLI_FAILED;
     config->optimizer.rate = config->schedule.rate;
     config->schedule.epochs = config->epochs;
+    choose_loss(config);
     return config_check(config);
 }

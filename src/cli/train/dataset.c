@@ -45,6 +45,20 @@ void build_step(dataset_builder *b, const float *x, int32_t token, int timed, do
     set->first[set->n] = ++b->n_steps;
 }
 
+void build_step_label(dataset_builder *b, int32_t number)
+{
+    dataset *set = b->set;
+    cli_grow(&set->step_label, &b->room_step_label, b->n_steps, sizeof *set->step_label);
+    set->step_label[b->n_steps - 1] = number;
+}
+
+void build_targets(dataset_builder *b, const float *y)
+{
+    dataset *set = b->set;
+    cli_grow(&set->y, &b->room_y, set->n, set->targets * sizeof *set->y);
+    memcpy(set->y + (set->n - 1) * set->targets, y, set->targets * sizeof *y);
+}
+
 /* ---- What is no value ---- */
 
 static int one_of(const char *text, const char *const *list, size_t n)
@@ -74,6 +88,24 @@ const char *build_feature(const train_config *config, const char *text, float *x
     if (!build_missing(config, text)) wrong = text_float(text, config->decimal, x);
     *x *= (float)config->scale;
     return wrong ? wrong : isinf(*x) ? "times scale is too large" : NULL;
+}
+
+/* ---- Targets ---- */
+
+void build_name_targets(const train_config *config, dataset *set)
+{
+    const text_list *columns = target_columns(config);
+    if (!columns) return;
+    set->targets = columns->n ? columns->n : 1;
+    set->target_names = columns->n ? cli_copies(columns->at, columns->n) : cli_copies((char *[]){"value"}, 1);
+}
+
+const char *build_target(const train_config *config, const char *text, float *y)
+{
+    *y = NAN;
+    if (build_missing(config, text)) return NULL;
+    const char *wrong = text_float(text, config->decimal, y);
+    return wrong || config->target == TARGET_VALUES || *y == 0 || *y == 1 ? wrong : "is neither 0, 1 nor missing";
 }
 
 /* ---- Classes and groups ---- */
@@ -159,6 +191,56 @@ static int check_ids(const dataset_builder *b)
     return refuse_twins(b->from->path, "ids", names, n, write_alike);
 }
 
+const char *build_step_class(dataset_builder *b, const char *text, int32_t *number)
+{
+    enum { MOST = 1000 };
+    const train_config *config = b->from->config;
+    const dataset *like = b->from->like && b->from->like->classes ? b->from->like : NULL;
+    const text_list *seen = &b->step_classes;
+    char shortest[32];
+    double x;
+    *number = -1;
+    if (build_nameless(text) || text_listed(&config->missing_values, text)) return NULL;
+    if (config->label_type == LABELS_NUMBER) {
+        const char *wrong = text_number(text, config->decimal, &x);
+        if (wrong) return wrong;
+        text_shortest(x, 0, shortest);
+        text = shortest;
+    }
+    if (like) {
+        const size_t k = find_text(like->class_names, like->classes, text);
+        *number = (int32_t)k;
+        return k == SIZE_MAX ? "is a class that the training data does not have" : NULL;
+    }
+    for (size_t k = 0; k < seen->n && *number < 0; k++)
+        if (strcmp(seen->at[k], text) == 0) *number = (int32_t)k;
+    if (*number >= 0) return NULL;
+    if (seen->n == MOST) return "is one class too many: labels of steps have at most 1000";
+    *number = (int32_t)seen->n;
+    text_add(&b->step_classes, text);
+    return NULL;
+}
+
+/* Numbers as they came up become those of the classes in order. */
+static int sort_step_classes(dataset_builder *b)
+{
+    const dataset *like = b->from->like && b->from->like->classes ? b->from->like : NULL;
+    dataset *set = b->set;
+    FREED char **own = build_distinct(&b->step_classes, &set->classes);
+    char **names = like ? like->class_names : own;
+    FREED int32_t *rank = cli_alloc(b->step_classes.n + 1, sizeof *rank);
+    if (like) set->classes = like->classes;
+    TRY(refuse_twins(b->from->path, "labels", own, like ? 0 : set->classes,
+                     "[data] label_type = number makes them one class"));
+    set->class_names = cli_copies(names, set->classes);
+    if (like) return CLI_OK;
+    for (size_t k = 0; k < b->step_classes.n; k++)
+        rank[k] = (int32_t)find_text(own, set->classes, b->step_classes.at[k]);
+    for (size_t s = 0; s < b->n_steps; s++)
+        if (set->step_label[s] >= 0) set->step_label[s] = rank[set->step_label[s]];
+    return CLI_OK;
+}
+
 static int unknown_class(const dataset_builder *b, size_t i)
 {
     const char *id = b->ids.n ? b->ids.at[i] : NULL;
@@ -205,6 +287,7 @@ int build_finish(dataset_builder *b, int code)
     dataset *set = b->set;
     if (code == CLI_OK) code = check_ids(b);
     if (code == CLI_OK && b->labels.n) code = number_classes(b);
+    if (code == CLI_OK && set->step_label && !set->class_names) code = sort_step_classes(b);
     if (code == CLI_OK && b->groups.n) code = number_groups(b);
     if (code == CLI_OK) {
         set->ids = b->ids.at;
@@ -213,6 +296,7 @@ int build_finish(dataset_builder *b, int code)
     text_free(&b->ids);
     text_free(&b->labels);
     text_free(&b->groups);
+    text_free(&b->step_classes);
     if (code != CLI_OK) dataset_free(set);
     return code;
 }
@@ -225,6 +309,9 @@ void dataset_free(dataset *set)
     free(set->x);
     free(set->tokens);
     free(set->label);
+    free(set->step_label);
+    free(set->y);
+    free(set->start);
     free(set->group);
     free(set->time);
     free(set->before);
@@ -232,6 +319,7 @@ void dataset_free(dataset *set)
     cli_free_texts(set->ids, set->n);
     cli_free_texts(set->group_names, set->groups);
     cli_free_texts(set->class_names, set->classes);
+    cli_free_texts(set->target_names, set->targets);
     cli_free_texts(set->columns, set->features);
     cli_free_texts(set->units, set->features);
     *set = (dataset){0};
@@ -251,6 +339,9 @@ void dataset_copy(const dataset *set, dataset *copy)
     copy->x = copied(set->x, steps * F, sizeof *set->x);
     copy->tokens = copied(set->tokens, steps, sizeof *set->tokens);
     copy->label = copied(set->label, set->n, sizeof *set->label);
+    copy->step_label = copied(set->step_label, steps, sizeof *set->step_label);
+    copy->y = copied(set->y, set->n * set->targets, sizeof *set->y);
+    copy->start = copied(set->start, set->n, sizeof *set->start);
     copy->group = copied(set->group, set->n, sizeof *set->group);
     copy->time = copied(set->time, steps, sizeof *set->time);
     copy->before = copied(set->before, set->n * F, sizeof *set->before);
@@ -258,6 +349,7 @@ void dataset_copy(const dataset *set, dataset *copy)
     copy->ids = cli_copies(set->ids, set->n);
     copy->group_names = cli_copies(set->group_names, set->groups);
     copy->class_names = cli_copies(set->class_names, set->classes);
+    copy->target_names = cli_copies(set->target_names, set->targets);
     copy->columns = cli_copies(set->columns, F);
     copy->units = cli_copies(set->units, F);
 }
@@ -267,6 +359,14 @@ size_t dataset_longest(const dataset *set)
     size_t longest = 0;
     for (size_t i = 0; i < set->n; i++) longest = dataset_steps(set, i) > longest ? dataset_steps(set, i) : longest;
     return longest;
+}
+
+int dataset_has_target(const train_config *config, const dataset *set, size_t i)
+{
+    int known = target_is_input(config->target) || (config->target == TARGET_LABEL && set->label);
+    for (size_t s = set->first[i]; set->step_label && s < set->first[i + 1]; s++) known |= set->step_label[s] >= 0;
+    for (size_t k = 0; set->y && k < set->targets; k++) known |= !isnan(set->y[i * set->targets + k]);
+    return known;
 }
 
 void dataset_adopt_classes(const dataset *from, dataset *set)

@@ -16,12 +16,16 @@
 /* n sequences; the steps of all lie behind each other. Either x or tokens is NULL. */
 typedef struct dataset {
     size_t n, features;
-    size_t *first;   /* [n + 1]: sequence i has the steps [first[i], first[i + 1]) */
-    float *x;        /* [steps][features]; NaN: missing */
-    int32_t *tokens; /* [steps], 0: unknown word */
-    int32_t *label;  /* [n], or NULL */
-    char **ids;      /* [n] names that the file gives to its sequences, or NULL; windows share their sequence's */
-    size_t *group;   /* [n]: sequences of a group are never split; NULL: each is its own */
+    size_t *first;       /* [n + 1]: sequence i has the steps [first[i], first[i + 1]) */
+    float *x;            /* [steps][features]; NaN: missing */
+    int32_t *tokens;     /* [steps], 0: unknown word */
+    int32_t *label;      /* [n], or NULL */
+    int32_t *step_label; /* [steps] of target step_label, -1: missing; or NULL */
+    size_t targets;      /* columns of targets, each with a number per sequence */
+    char **target_names; /* [targets] */
+    float *y;            /* [n][targets], of labels 0 or 1; NaN: missing; NULL: all are */
+    char **ids;          /* [n] names that the file gives to its sequences, or NULL; windows share their sequence's */
+    size_t *group;       /* [n]: sequences of a group are never split; NULL: each is its own */
     size_t groups;
     char **group_names; /* [groups], or NULL where the file does not name them */
     size_t classes;     /* of labels; 0 without */
@@ -30,6 +34,7 @@ typedef struct dataset {
     char **units;       /* [features] of the columns, or NULL */
     uint64_t rate[2];   /* steps a second as a fraction; 0: not known */
     double *time;       /* [steps], or NULL: one apart */
+    size_t *start;      /* [n] or NULL: of windows, the steps of their sequence before them */
     float *before;      /* [n][features] or NULL: of windows, the last value before them in their sequence, or NaN */
     double *since;      /* [n][features] with before: when that was, on the clock of the window's steps */
 } dataset;
@@ -70,6 +75,8 @@ static inline const char *dataset_group(const dataset *set, size_t i)
     return set->group_names ? set->group_names[set->group[i]] : NULL;
 }
 size_t dataset_longest(const dataset *set);
+/* Whether there is a target to learn from sequence i; next and input always have one. */
+int dataset_has_target(const train_config *config, const dataset *set, size_t i);
 /* Data without labels are predicted in the classes of others. */
 void dataset_adopt_classes(const dataset *from, dataset *set);
 
@@ -118,8 +125,9 @@ typedef struct dataset_builder {
     dataset *set;
     const data_source *from;
     text_list ids, labels, groups; /* one per sequence, or none at all */
+    text_list step_classes;        /* as they come up; not where the training data says what they are */
     size_t n_steps;
-    size_t room_first, room_steps, room_time;
+    size_t room_first, room_steps, room_time, room_step_label, room_y;
 } dataset_builder;
 
 /* Memory at once, when the numbers are known. set->features comes first. */
@@ -128,6 +136,16 @@ void build_reserve(dataset_builder *b, size_t sequences, size_t steps);
 void build_sequence(dataset_builder *b, const char *id, const char *label, const char *group);
 /* A step of it: features numbers, or (set->features is 0) a token; time is looked at when timed. */
 void build_step(dataset_builder *b, const float *x, int32_t token, int timed, double time);
+/* The number of a class of steps, -1 where it is missing. NULL, or what is wrong. */
+const char *build_step_class(dataset_builder *b, const char *text, int32_t *number);
+/* That of the last step. */
+void build_step_label(dataset_builder *b, int32_t number);
+/* How many columns of targets there are, and their names; none unless the target has columns. */
+void build_name_targets(const train_config *config, dataset *set);
+/* The targets [set->targets] of the last sequence. */
+void build_targets(dataset_builder *b, const float *y);
+/* Reads a field of a target: a number, with target labels 0 or 1, or missing. NULL, or what is wrong with it. */
+const char *build_target(const train_config *config, const char *text, float *y);
 /* Classes and groups become numbers, or it is given up; b is done with either way. */
 int build_finish(dataset_builder *b, int code);
 

@@ -4,6 +4,7 @@
 #include "embeddings.h"
 #include "recipe.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -12,6 +13,7 @@ typedef struct prepared {
     dataset train, test;
     float *fill; /* means of features, which missing values become */
     float *means, *deviations;
+    float *target_means, *target_deviations, *label_weights;
     network net;
 } prepared;
 
@@ -22,6 +24,9 @@ static void prepared_free(prepared *p)
     free(p->fill);
     free(p->means);
     free(p->deviations);
+    free(p->target_means);
+    free(p->target_deviations);
+    free(p->label_weights);
 }
 #define AUTO_PREPARED __attribute__((cleanup(prepared_free))) prepared
 
@@ -38,6 +43,47 @@ static int spare_embedded(const experiment *e, prepared *p)
     return CLI_OK;
 }
 
+/* Means and deviations of the targets that are values; of rows where nothing varies the deviation is 1. */
+static void scale_targets(const dataset *set, const row_list *kept, prepared *p)
+{
+    const size_t T = set->targets;
+    p->target_means = cli_alloc(T + 1, sizeof *p->target_means);
+    p->target_deviations = cli_alloc(T + 1, sizeof *p->target_deviations);
+    for (size_t k = 0; k < T; k++) {
+        double sum = 0, squares = 0, n = 0;
+        for (int pass = 0; pass < 2; pass++)
+            for (size_t i = 0; i < kept->n && set->y; i++) {
+                const double y = (double)set->y[kept->at[i] * T + k];
+                if (isnan(y)) continue;
+                if (pass == 0)
+                    sum += y, n++;
+                else
+                    squares += (y - sum / n) * (y - sum / n);
+            }
+        p->target_means[k] = n > 0 ? (float)(sum / n) : 0.0f;
+        p->target_deviations[k] = (float)sqrt(squares / n) > 0 ? (float)sqrt(squares / n) : 1.0f;
+    }
+    p->net.target_means = p->target_means;
+    p->net.target_deviations = p->target_deviations;
+}
+
+/* Each label's answers as if they were two classes: n / (2 n of the answer). */
+static void weigh_labels(const dataset *set, const row_list *kept, prepared *p)
+{
+    const size_t T = set->targets;
+    p->label_weights = cli_alloc(2 * T + 1, sizeof *p->label_weights);
+    for (size_t k = 0; k < T; k++) {
+        float *const w = p->label_weights + 2 * k;
+        double count[2] = {0, 0};
+        for (size_t i = 0; i < kept->n && set->y; i++) {
+            const float y = set->y[kept->at[i] * T + k];
+            if (!isnan(y)) count[y > 0]++;
+        }
+        for (int is = 0; is < 2; is++) w[is] = count[is] > 0 ? (float)((count[0] + count[1]) / (2 * count[is])) : 1.0f;
+    }
+    p->net.label_weights = p->label_weights;
+}
+
 static int prepare(const experiment *e, const row_list *kept, prepared *p)
 {
     const train_config *config = e->config;
@@ -48,7 +94,10 @@ static int prepare(const experiment *e, const row_list *kept, prepared *p)
                        .vocabulary = p->train.tokens ? e->words->size : 0,
                        .lengths = e->lengths,
                        .columns = e->train->columns,
-                       .raw = e->train->features};
+                       .raw = e->train->features,
+                       .targets = p->train.targets};
+    if (config->target == TARGET_VALUES) scale_targets(&p->train, kept, p);
+    if (config->target == TARGET_LABELS && config->balanced) weigh_labels(&p->train, kept, p);
     if (p->train.tokens) return CLI_OK;
     p->means = cli_alloc(channels, sizeof *p->means);
     p->deviations = cli_alloc(channels, sizeof *p->deviations);
@@ -63,6 +112,31 @@ static int prepare(const experiment *e, const row_list *kept, prepared *p)
     p->net.means = p->means;
     p->net.deviations = p->deviations;
     return CLI_OK;
+}
+
+/* The trained model, which gives values in the units of the targets: the same network with nodes for that. */
+static int finish_model(const experiment *e, network net, const rnnp_trainer *trainer, rnnp_model **model)
+{
+    AUTO(model) *trained = NULL, *built = NULL;
+    AUTO(trainer) *other = NULL;
+    rnnp_train_options options = e->config->options;
+    size_t copied;
+    if (e->config->target != TARGET_VALUES) return cli_status(e->context, rnnp_trainer_model(trainer, model));
+    net.in_units = 1;
+    TRY(cli_status(e->context, rnnp_trainer_model(trainer, &trained)));
+    TRY(network_build(e->context, e->config, &net, &built));
+    TRY(cli_status(e->context, rnnp_trainer_create(built, &options, &other)));
+    TRY(cli_status(e->context, rnnp_trainer_adopt(other, trained, &copied)));
+    return cli_status(e->context, rnnp_trainer_model(other, model));
+}
+
+/* Those that there is something to learn from. */
+static row_list with_targets(const experiment *e, const row_list *rows)
+{
+    row_list known = {cli_alloc(rows->n + 1, sizeof *known.at), 0};
+    for (size_t i = 0; i < rows->n; i++)
+        if (dataset_has_target(e->config, e->train, rows->at[i])) known.at[known.n++] = rows->at[i];
+    return known;
 }
 
 int experiment_once(const experiment *e, const row_list *kept, const row_list *held, const row_list *asked,
@@ -80,7 +154,8 @@ int experiment_once(const experiment *e, const row_list *kept, const row_list *h
     TRY(network_build(e->context, e->config, &p.net, &built));
     TRY(network_check(built, "[model]", e->config, e->train->classes, &p.net));
     identity_make(e->config, e->data, seed, &id);
-    const fit_job job = {e, &p.net, &p.train, kept, held, &id, seed};
+    AUTO_ROWS known = with_targets(e, kept);
+    const fit_job job = {e, &p.net, &p.train, &known, held, &id, seed};
     const int code = fit(&job, built, past ? past : &own, &trainer);
     own_lines = own.at;
     TRY(code);
@@ -89,7 +164,7 @@ int experiment_once(const experiment *e, const row_list *kept, const row_list *h
     if (held_out && held->n)
         TRY(scores_ask(held_out, &(const asking){e, &p.net, &p.train, held, scores_of_trainer, trainer}));
     if (!model) return CLI_OK;
-    TRY(cli_status(e->context, rnnp_trainer_model(trainer, model)));
+    TRY(finish_model(e, p.net, trainer, model));
     return recipe_attach(e->context, *model, e->config, e->train, e->words, p.fill);
 }
 
@@ -109,7 +184,7 @@ static int split_fold(const experiment *e, size_t p, uint64_t seed, row_list *ou
 int experiment_folds(const experiment *e, uint64_t seed, scores *all, double *values)
 {
     const size_t folds = e->config->folds;
-    scores_create(all, e->train->classes, e->train->n);
+    scores_create(all, e->config, e->train, NULL, e->train->n);
     for (size_t p = 0; p < folds; p++) {
         AUTO_ROWS out = {0}, kept = {0}, held = {0};
         AUTO_SCORES part = {0};
@@ -142,16 +217,49 @@ int experiment_simple(const experiment *e, uint64_t seed, scores *found, scores 
 
 /* ---- Before ---- */
 
-/* Whether rows of both classes are among these: without them there is neither an area nor a curve. */
+/* Whether there are sequences or steps of both classes among these rows; of labels, whether one of them is answered
+ * both ways. Without them there is neither an area nor a curve. */
+static int has_both(const dataset *set, const row_list *rows)
+{
+    int seen[2] = {0, 0}, both = 0;
+    for (size_t i = 0; i < rows->n; i++) {
+        const size_t row = rows->at[i];
+        if (set->label) seen[set->label[row] > 0] = 1;
+        for (size_t s = set->first[row]; set->step_label && s < set->first[row + 1]; s++)
+            if (set->step_label[s] >= 0) seen[set->step_label[s] > 0] = 1;
+    }
+    for (size_t k = 0; set->y && k < set->targets && !both; k++) {
+        int of_label[2] = {0, 0};
+        for (size_t i = 0; i < rows->n; i++) {
+            const float y = set->y[rows->at[i] * set->targets + k];
+            if (!isnan(y)) of_label[y > 0] = 1;
+        }
+        both = of_label[0] && of_label[1];
+    }
+    return both || (seen[0] && seen[1]);
+}
+
 static int check_ranked(const dataset *set, const row_list *rows, const char *what, const char *where)
 {
-    int seen[2] = {0, 0};
-    if (!set->label || set->classes != 2)
-        return cli_fail("%s requires two classes; the data has %zu", what, set->label ? set->classes : 0);
-    for (size_t i = 0; i < rows->n; i++) seen[set->label[rows->at[i]]] = 1;
-    return seen[0] && seen[1] ? CLI_OK
-                              : cli_fail("%s requires rows of both classes; %s has %s", what, where,
-                                         rows->n ? "only one class" : "no rows");
+    if (!set->y && set->classes != 2) return cli_fail("%s requires two classes; the data has %zu", what, set->classes);
+    return has_both(set, rows) ? CLI_OK
+                               : cli_fail("%s requires rows of both classes; %s has %s", what, where,
+                                          rows->n ? "only one class" : "no rows");
+}
+
+/* Whether a score or a curve is one of this target. */
+static int check_measures(const train_config *c, int with_roc)
+{
+    if (!target_is_class(c->target) &&
+        (c->score == SCORE_ACCURACY || (c->score == SCORE_F1 && c->target != TARGET_LABELS)))
+        return cli_fail("[train] score: accuracy and f1 require labels as targets");
+    if (c->target == TARGET_VALUES ? c->score == SCORE_AUC : c->score == SCORE_R2)
+        return cli_fail("[train] score: %s",
+                        c->score == SCORE_AUC ? "auc requires labels as targets" : "r2 requires target = values");
+    if (with_roc && target_has_columns(c->target))
+        return cli_fail("--roc draws the curve of one label of two classes, not of target = %s",
+                        c->target == TARGET_LABELS ? "labels" : "values");
+    return CLI_OK;
 }
 
 /* One training: kept and held (evaluated after each epoch), and what is judged by its model. `whole`: all of it but the
@@ -164,9 +272,11 @@ static int check_split(const experiment *e, const row_list *kept, const row_list
     experiment brief = *e;
     AUTO(model) *model = NULL;
     scores found;
+    AUTO_ROWS known = with_targets(e, held);
+    if (held->n && !known.n) return cli_fail("a part that is held out has no sequence with a known target");
     if (e->config->score == SCORE_AUC && held->n)
         TRY(check_ranked(e->train, held, "[train] score = auc", "a part that is held out"));
-    if (e->config->score == SCORE_AUC && rows->n && judged->label)
+    if (e->config->score == SCORE_AUC && rows->n && (judged->label || judged->step_label || judged->y))
         TRY(check_ranked(judged, rows, "[train] score = auc", where));
     if (!whole) return CLI_OK;
     none.epochs = 0;
@@ -208,8 +318,7 @@ int experiment_check(const experiment *e, int final, int with_roc, int with_pred
 {
     const train_config *c = e->config;
     AUTO_ROWS all = split_all(e->train);
-    if (c->target != TARGET_LABEL && (c->score == SCORE_ACCURACY || c->score == SCORE_F1))
-        return cli_fail("[train] score: accuracy and f1 require labels as targets");
+    TRY(check_measures(c, with_roc));
     if (c->folds && with_roc) TRY(check_ranked(e->train, &all, "--roc", "the training set"));
     if (c->folds) TRY(decider_check(c, e->train, NULL));
     TRY(check_folds(e));
@@ -240,7 +349,9 @@ int experiment_model(const experiment *e, const rnnp_model *model, const char *n
     TRY(split_once(e, e->config->seed, &kept, &held, &test));
     TRY(prepare(e, &kept, &p));
     p.net.lengths = rnnp_model_input_count(model) > 1;
+    p.net.in_units = 1;
     TRY(network_check(model, name, e->config, e->train->classes, &p.net));
+    TRY(check_measures(e->config, with_roc));
     if (with_roc) TRY(check_ranked(e->test ? &p.test : &p.train, rows, "--roc", e->test ? "the test set" : "the data"));
     const asking a = {e, &p.net, e->test ? &p.test : &p.train, rows, forward, user};
     return scores_ask(found, &a);

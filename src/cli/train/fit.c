@@ -140,19 +140,32 @@ static int weigh_class(const fitting *f, const char *item)
     return config_blame(config, "train", "class_weights", "class_weights: there is no class '%.80s'", name);
 }
 
-/* Of each class 1, or n / (classes * n of the class) of the sequences that are trained on; times what is given. */
+/* Adds up sequences, or steps, of each class among those that are trained on; missing ones do not count. */
+static void count_classes(const fit_job *job, float *count)
+{
+    const dataset *set = job->set;
+    for (size_t i = 0; i < job->kept->n; i++) {
+        const size_t row = job->kept->at[i];
+        if (set->label && !set->step_label) count[set->label[row]] += 1.0f;
+        for (size_t s = set->first[row]; set->step_label && s < set->first[row + 1]; s++)
+            if (set->step_label[s] >= 0) count[set->step_label[s]] += 1.0f;
+    }
+}
+
+/* Of each class 1, or n / (classes * n of the class) of what is trained on; times what is given. */
 static int weigh_classes(fitting *f, rnnp_train_options *options)
 {
     const fit_job *job = f->job;
     const train_config *config = job->e->config;
     const size_t K = job->set->classes;
-    if ((!config->balanced && !config->class_weights.n) || !K) return CLI_OK;
+    double n = 0;
+    if ((!config->balanced && !config->class_weights.n) || !K || !target_is_class(config->target)) return CLI_OK;
     f->class_weights = cli_alloc(K, sizeof *f->class_weights);
-    for (size_t i = 0; i < job->kept->n && config->balanced; i++)
-        f->class_weights[job->set->label[job->kept->at[i]]] += 1.0f;
+    if (config->balanced) count_classes(job, f->class_weights);
+    for (size_t k = 0; k < K; k++) n += (double)f->class_weights[k];
     for (size_t k = 0; k < K; k++)
         f->class_weights[k] =
-            f->class_weights[k] > 0 ? (float)job->kept->n / ((float)K * f->class_weights[k]) : (float)!config->balanced;
+            f->class_weights[k] > 0 ? (float)n / ((float)K * f->class_weights[k]) : (float)!config->balanced;
     for (size_t i = 0; i < config->class_weights.n; i++) TRY(weigh_class(f, config->class_weights.at[i]));
     options->class_weights = f->class_weights;
     options->n_classes = K;
@@ -256,8 +269,11 @@ static int look_at_held(fitting *f, epoch_line *line, int *stop)
 
 static void print_epoch(const fitting *f, const epoch_line *line, double took)
 {
-    static const char *const names[] = {
-        [SCORE_LOSS] = "loss", [SCORE_ACCURACY] = "accuracy", [SCORE_AUC] = "AUC", [SCORE_F1] = "F1"};
+    static const char *const names[] = {[SCORE_LOSS] = "loss",
+                                        [SCORE_ACCURACY] = "accuracy",
+                                        [SCORE_AUC] = "AUC",
+                                        [SCORE_F1] = "F1",
+                                        [SCORE_R2] = "R2"};
     const train_score score = f->job->e->config->score;
     if (f->job->e->quiet) return;
     cli_progress_end();

@@ -74,6 +74,9 @@ uint64_t identity_of_data(const dataset *set, const vocabulary *words)
     hash = add(hash, set->before, set->n * set->features * sizeof *set->before);
     hash = add(hash, set->since, set->n * set->features * sizeof *set->since);
     hash = add(hash, set->label, set->n * sizeof *set->label);
+    hash = add(hash, set->step_label, steps * sizeof *set->step_label);
+    hash = add(hash, set->y, set->n * set->targets * sizeof *set->y);
+    hash = add_texts(hash, set->target_names, set->targets);
     hash = add(hash, set->group, set->n * sizeof *set->group);
     hash = add_texts(hash, set->class_names, set->classes);
     return add_texts(hash, words->words, words->size);

@@ -22,13 +22,19 @@
 #include "dataset.h"
 
 /* Inputs: x [steps][batch][features] f32 or [steps][batch] i32 (tokens); lengths [batch] i32 when asked for. Output y.
- * The model scales x by means and deviations (NULL: not), and y of number targets back. Weights are zeros. */
+ * The model scales x by means and deviations (NULL: not), and y of targets next and input back. Weights are zeros. */
 typedef struct network {
     size_t features, vocabulary; /* one of them is 0 */
     int lengths;
     const float *means, *deviations;
     char *const *columns; /* [raw] channels of the data, which [model] embed names; NULL: it may not */
     size_t raw;           /* features without masks and times since */
+    size_t targets;       /* columns of targets */
+    /* Of values [targets]: the model's last nodes turn outputs back into the targets' units. A trainer is given a model
+     * without these nodes, as its targets are scaled; asking then scales what it says. */
+    const float *target_means, *target_deviations;
+    const float *label_weights; /* [targets][2] of labels, weights of 0 and 1 in the loss; NULL: all 1 */
+    int in_units;               /* the model's outputs are in the targets' units */
 
     /* of the model's output, by network_check */
     size_t outputs;    /* numbers of an item */
@@ -39,7 +45,8 @@ typedef struct network {
 int network_is_scaling(const char *name);
 
 /* Whether the model answers the task: one f32 output, [batch][classes] (of two classes also [batch][1]) or
- * [steps][batch] [features]. Tells net about it. `name` is the model's in what is said when it does not. */
+ * [batch][targets], or behind [steps] the same or [features]. Tells net about it. `name` is the model's in what is said
+ * when it does not. */
 int network_check(const rnnp_model *model, const char *name, const train_config *config, size_t classes, network *net);
 
 /* Whether the last layer gives what the loss requires, insofar as the configuration tells; the number of classes is the

@@ -41,7 +41,7 @@ static int needs_steps(const builder *b)
         if (kind && kind->over_time) return 1;
         if (kind && strcmp(kind->name, "repeat") == 0) return 0;
     }
-    return b->config->target != TARGET_LABEL;
+    return target_has_steps(b->config->target);
 }
 
 static int add_layer(builder *b)
@@ -64,18 +64,26 @@ static int add_layer(builder *b)
 
 /* ---- The model ---- */
 
-/* y = (y - means) / deviations, or back. Named, so that they are not trained. */
-static int scale(builder *b, int back)
+/* Constants of scaling have names, so that they are not trained. */
+static int scale(builder *b)
 {
     const network *net = b->net;
     rnnp_value mean, deviation;
     if (!net->means) return CLI_OK;
-    TRY(layer_constant(b, back ? "restore.mean" : "standardise.mean", RNNP_DTYPE_F32, net->means, net->features,
-                       &mean));
-    TRY(layer_constant(b, back ? "restore.deviation" : "standardise.deviation", RNNP_DTYPE_F32, net->deviations,
-                       net->features, &deviation));
-    TRY(layer_node(b, back ? "Mul" : "Sub", b->y, back ? deviation : mean, 0, &b->y));
-    return layer_node(b, back ? "Add" : "Div", b->y, back ? mean : deviation, 0, &b->y);
+    TRY(layer_constant(b, "standardise.mean", RNNP_DTYPE_F32, net->means, net->features, &mean));
+    TRY(layer_constant(b, "standardise.deviation", RNNP_DTYPE_F32, net->deviations, net->features, &deviation));
+    TRY(layer_node(b, "Sub", b->y, mean, 0, &b->y));
+    return layer_node(b, "Div", b->y, deviation, 0, &b->y);
+}
+
+static int scale_back(builder *b, const float *means, const float *deviations, size_t n)
+{
+    rnnp_value mean, deviation;
+    if (!means) return CLI_OK;
+    TRY(layer_constant(b, "restore.mean", RNNP_DTYPE_F32, means, n, &mean));
+    TRY(layer_constant(b, "restore.deviation", RNNP_DTYPE_F32, deviations, n, &deviation));
+    TRY(layer_node(b, "Mul", b->y, deviation, 0, &b->y));
+    return layer_node(b, "Add", b->y, mean, 0, &b->y);
 }
 
 static int add_inputs(builder *b)
@@ -92,23 +100,30 @@ static int add_inputs(builder *b)
     if (b->net->lengths)
         TRY(cli_status(b->context,
                        rnnp_model_add_input(b->model, "lengths", RNNP_DTYPE_I32, 1, shape, symbols + 1, &b->lengths)));
-    TRY(scale(b, 0));
+    TRY(scale(b));
     return layer_embed_columns(b);
 }
 
 static int build(builder *b)
 {
-    const int labels = b->config->target == TARGET_LABEL;
+    const data_target target = b->config->target;
+    const int steps = target_has_steps(target);
     TRY(cli_status(b->context, rnnp_model_create(b->context, &b->model)));
     TRY(add_inputs(b));
     for (; b->line < b->config->n_layers; b->line++) TRY(add_layer(b));
     b->line--;
-    if (b->has_steps == labels)
-        return layer_wrong(b, labels ? "a label is for the whole sequence: use last, or pool"
-                                     : "the target has steps, but this output has none");
-    if (!labels && b->width != b->net->features)
+    if (b->has_steps != steps)
+        return layer_wrong(b, steps ? "the target has steps, but this output has none"
+                                    : "the target is of the whole sequence: use last, or pool");
+    if (target_is_input(target) && b->width != b->net->features)
         return layer_wrong(b, "the output must have as many numbers as x has features");
-    if (!labels) TRY(scale(b, 1));
+    if (target_is_input(target)) TRY(scale_back(b, b->net->means, b->net->deviations, b->net->features));
+    if (target_has_columns(target) && b->width != b->net->targets) {
+        char text[96];
+        snprintf(text, sizeof text, "the output must have one number for each of %zu targets", b->net->targets);
+        return layer_wrong(b, text);
+    }
+    if (b->net->in_units) TRY(scale_back(b, b->net->target_means, b->net->target_deviations, b->net->targets));
     TRY(cli_status(b->context, rnnp_model_add_output(b->model, "y", b->y)));
     return cli_status(b->context, rnnp_model_close(b->model));
 }

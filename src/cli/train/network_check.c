@@ -13,10 +13,14 @@
 /* ---- The last layer and the loss ---- */
 
 /* One number for yes and no, else one per class; and no function after them but the loss's own. */
-static const char *misfit(rnnp_loss loss, double units, const char *function)
+static const char *misfit(const train_config *config, double units, const char *function)
 {
     const int softmax = strcasecmp(function, "softmax") == 0, sigmoid = strcasecmp(function, "sigmoid") == 0;
-    switch (loss) {
+    if (config->target == TARGET_LABELS)
+        return softmax ? "labels require sigmoid or no activation: softmax is for one of several classes" : NULL;
+    if (config->target == TARGET_VALUES)
+        return *function ? "values require no activation at the end: outputs are scaled to the targets' units" : NULL;
+    switch (config->options.loss) {
     case RNNP_LOSS_BINARY:
         if (units > 1)
             return "loss = binary requires one output, the logit or (sigmoid) the probability of the second class";
@@ -38,11 +42,11 @@ int network_check_layers(const train_config *config)
     char kind[16], function[64] = "";
     double units;
     while (line > 0 && strncmp(config->layers[line - 1].text, "dropout", 7) == 0) line--;
-    if (config->target != TARGET_LABEL || line == 0) return CLI_OK;
+    if (target_is_input(config->target) || line == 0) return CLI_OK;
     const char *text = config->layers[line - 1].text;
     if (sscanf(text, "%15s %lf %63s", kind, &units, function) < 2 || strcmp(kind, "dense") != 0)
         return CLI_OK; /* what else can be wrong is found when the model is built, and with the data */
-    const char *fault = misfit(config->options.loss, units, function);
+    const char *fault = misfit(config, units, function);
     return fault ? cli_fail("[model] layers, line %zu '%s': %s", line, text, fault) : CLI_OK;
 }
 
@@ -64,24 +68,28 @@ static int gives_probabilities(const rnnp_model *model)
     return 0;
 }
 
+/* What a target's output counts in its last axis, for sentences. */
+static const char *counted(data_target target)
+{
+    return target_is_class(target) ? "classes" : target_has_columns(target) ? "targets" : "features";
+}
+
 int network_check(const rnnp_model *model, const char *name, const train_config *config, size_t classes, network *net)
 {
-    const int labels = config->target == TARGET_LABEL;
-    const size_t rank = labels ? 2 : 3;
+    const data_target target = config->target;
+    const int steps = target_has_steps(target);
+    const size_t rank = steps ? 3 : 2;
     rnnp_port_info y = {.struct_size = sizeof y};
     if (rnnp_model_output_count(model) != 1)
         return cli_fail("%s has %zu outputs; one is expected", name, rnnp_model_output_count(model));
     if (rnnp_model_output_info(model, 0, &y) != RNNP_OK || y.dtype != RNNP_DTYPE_F32 || y.rank != rank ||
         y.shape[rank - 1] == RNNP_DYNAMIC)
-        return cli_fail("%s: output %s is %s %s; f32 %s is expected", name, y.name, rnnp_dtype_name(y.dtype),
-                        cli_shape(y.rank, y.shape, y.symbol), labels ? "[batch, classes]" : "[steps, batch, features]");
+        return cli_fail("%s: output %s is %s %s; f32 [%sbatch, %s] is expected", name, y.name, rnnp_dtype_name(y.dtype),
+                        cli_shape(y.rank, y.shape, y.symbol), steps ? "steps, " : "", counted(target));
+    const size_t wanted = target_is_class(target) ? classes : target_has_columns(target) ? net->targets : net->features;
     net->outputs = (size_t)y.shape[rank - 1];
-    net->probabilities = labels && gives_probabilities(model);
-    if (labels && net->outputs != classes && !(net->outputs == 1 && classes == 2))
-        return cli_fail("%s has %zu output%s per sequence, the data has %zu classes", name, net->outputs,
-                        net->outputs == 1 ? "" : "s", classes);
-    if (!labels && net->outputs != net->features)
-        return cli_fail("%s has %zu output%s per step, the data has %zu features", name, net->outputs,
-                        net->outputs == 1 ? "" : "s", net->features);
-    return CLI_OK;
+    net->probabilities = !target_is_number(target) && gives_probabilities(model);
+    if (net->outputs == wanted || (target_is_class(target) && net->outputs == 1 && classes == 2)) return CLI_OK;
+    return cli_fail("%s has %zu output%s per %s, the data has %zu %s", name, net->outputs, net->outputs == 1 ? "" : "s",
+                    steps ? "step" : "sequence", wanted, counted(target));
 }

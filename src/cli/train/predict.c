@@ -16,7 +16,7 @@ static int read_new(const recipe *r, const char *path, dataset *set)
     TRY(dataset_read(&(data_source){.config = &r->config, .path = path, .like = &r->like, .words = &words}, set));
     if (r->config.window || r->config.longest) dataset_cut(&r->config, set);
     if (!set->n) return cli_fail("%s has no usable sequence", path);
-    if (!set->classes) dataset_adopt_classes(&r->like, set);
+    if (target_is_class(r->config.target) && !set->classes) dataset_adopt_classes(&r->like, set);
     return set->tokens ? CLI_OK : dataset_fill(&r->config, set, r->fill);
 }
 
@@ -26,7 +26,9 @@ static int ask_model(const rnnp_model *model, const char *name, const recipe *r,
     const experiment e = {.context = context, .config = &r->config, .train = set, .quiet = 1};
     network net = {.features = set->tokens ? 0 : set->features,
                    .vocabulary = set->tokens ? r->words.size : 0,
-                   .lengths = rnnp_model_input_count(model) > 1};
+                   .lengths = rnnp_model_input_count(model) > 1,
+                   .targets = set->targets,
+                   .in_units = 1};
     AUTO(plan) *plan = NULL;
     AUTO_ROWS all = split_all(set);
     TRY(network_check(model, name, &r->config, set->classes, &net));
@@ -53,13 +55,18 @@ int cli_predict(const cli_call *call)
     TRY(cli_load(context, path, call, 1, &model));
     TRY(recipe_read(model, path, &r));
     TRY(decider_read(model, path, &d));
-    if (r.config.target != TARGET_LABEL)
+    if (target_is_input(r.config.target))
         return cli_fail("%s forecasts numbers; rnnpack run gives them, rnnpack eval their errors", path);
     TRY(read_new(&r, call->data, &set));
     TRY(ask_model(model, path, &r, &set, context, &found));
+    if (cli_given(call, "--threshold") && r.config.target != TARGET_LABEL)
+        return cli_fail("--threshold: %s does not predict one class per sequence", path);
     if (cli_given(call, "--threshold")) TRY(decider_override(&d, call->threshold, &r.like, path));
-    TRY(decider_apply(&d, &r.config, &r.like, &found));
-    printf("%zu sequences, %zu classes\n", found.n, found.classes);
-    decider_print(&d);
-    return predictions_write(&found, &set, call->output);
+    if (r.config.target == TARGET_LABEL) TRY(decider_apply(&d, &r.config, &r.like, &found));
+    printf("%zu sequences, %zu %s\n", found.n, found.width,
+           r.config.target == TARGET_LABELS   ? "labels"
+           : r.config.target == TARGET_VALUES ? "values"
+                                              : "classes");
+    if (r.config.target == TARGET_LABEL) decider_print(&d);
+    return predictions_write(&found, &r.config, &set, call->output);
 }

@@ -35,81 +35,118 @@ static void put_id(FILE *f, const dataset *set, size_t row)
         fprintf(f, "%zu", row + 1); /* as messages count them */
 }
 
-static void put_class_names(FILE *f, const dataset *set, size_t classes)
+static void put_names(FILE *f, const char *prefix, char *const *names, size_t n)
 {
-    for (size_t k = 0; k < classes; k++) put_text(f, ",", "p_", set->class_names[k]);
-    fputc('\n', f);
+    for (size_t k = 0; k < n; k++) put_text(f, ",", prefix, names[k]);
 }
 
-static void put_probabilities(FILE *f, const float *p, size_t classes)
+static void put_numbers(FILE *f, const float *x, size_t n)
 {
-    for (size_t k = 0; k < classes; k++) fprintf(f, ",%.9g", (double)p[k]);
-    fputc('\n', f);
-}
-
-static void write_rows(FILE *f, const scores *s, const dataset *set, int labels)
-{
-    fputs(labels ? "id,group,fold,label,predicted" : "id,group,fold,label,error", f);
-    put_class_names(f, set, labels ? s->classes : 0);
-    for (size_t i = 0; i < s->n; i++) {
-        const float *p = s->p + i * s->classes;
-        put_id(f, set, s->row[i]);
-        put_text(f, ",", "", dataset_group(set, s->row[i]));
-        fputc(',', f);
-        if (s->fold[i]) fprintf(f, "%u", s->fold[i]);
-        put_text(f, ",", "", s->truth[i] >= 0 ? set->class_names[s->truth[i]] : NULL);
-        if (labels)
-            put_text(f, ",", "", set->class_names[scores_class(s, i)]);
+    for (size_t k = 0; k < n; k++)
+        if (isnan(x[k]))
+            fputc(',', f);
         else
-            fprintf(f, ",%.9g", (double)s->error[i]);
-        put_probabilities(f, p, labels ? s->classes : 0);
-    }
+            fprintf(f, ",%.9g", (double)x[k]);
 }
 
-static void write_new(FILE *f, const scores *s, const dataset *set)
+/* ---- Tables ---- */
+
+/* Of predictions, with folds and truths, or (fresh) of new data. */
+typedef struct writing {
+    FILE *f;
+    const scores *s;
+    const dataset *set;
+    data_target target;
+    int fresh;
+} writing;
+
+static int has_groups(const writing *w) { return !w->fresh || w->set->group_names; }
+static int has_times(const writing *w) { return w->set->time || w->set->rate[0]; }
+
+static void put_head(const writing *w)
 {
-    fputs(set->group_names ? "id,group,predicted" : "id,predicted", f);
-    put_class_names(f, set, s->classes);
-    for (size_t i = 0; i < s->n; i++) {
-        const float *p = s->p + i * s->classes;
-        put_id(f, set, s->row[i]);
-        if (set->group_names) put_text(f, ",", "", dataset_group(set, s->row[i]));
-        put_text(f, ",", "", set->class_names[scores_class(s, i)]);
-        put_probabilities(f, p, s->classes);
-    }
+    const dataset *set = w->set;
+    fputs(has_groups(w) ? "id,group" : "id", w->f);
+    if (!w->fresh) fputs(",fold", w->f);
+    if (w->target == TARGET_STEP_LABEL) fputs(has_times(w) ? ",step,time" : ",step", w->f);
+    if (!w->fresh && target_has_columns(w->target)) put_names(w->f, "", set->target_names, set->targets);
+    if (!w->fresh && !target_has_columns(w->target)) fputs(",label", w->f);
+    if (target_is_input(w->target)) fputs(",error", w->f);
+    if (target_is_class(w->target)) fputs(",predicted", w->f);
+    if (target_is_class(w->target)) put_names(w->f, "p_", set->class_names, w->s->classes);
+    if (target_has_columns(w->target))
+        put_names(w->f, w->target == TARGET_LABELS ? "p_" : "predicted_", set->target_names, set->targets);
+    fputc('\n', w->f);
 }
 
-int predictions_write(const scores *s, const dataset *set, const char *path)
+/* Which step of its sequence it is, from 1, and when that was: by the file's clock, or seconds from the beginning. */
+static void put_step(const writing *w, size_t row, size_t t)
 {
-    FILE *f = fopen(path, "w");
-    if (f) write_new(f, s, set);
-    return text_finish(f, path);
+    const dataset *set = w->set;
+    const size_t step = (set->start ? set->start[row] : 0) + t;
+    char time[32];
+    fprintf(w->f, ",%zu", step + 1);
+    if (!has_times(w)) return;
+    text_shortest(set->time ? set->time[set->first[row] + t]
+                            : (double)step * (double)set->rate[1] / (double)set->rate[0],
+                  0, time);
+    fprintf(w->f, ",%s", time);
 }
 
-static int write_table(const scores *s, const dataset *set, int labels, const char *path)
+static void put_item(const writing *w, size_t i, size_t item)
 {
-    FILE *f = fopen(path, "w");
-    if (f) write_rows(f, s, set, labels);
-    return text_finish(f, path);
+    const scores *s = w->s;
+    const dataset *set = w->set;
+    const float *p = s->p + item * s->width;
+    put_id(w->f, set, s->row[i]);
+    if (has_groups(w)) put_text(w->f, ",", "", dataset_group(set, s->row[i]));
+    if (!w->fresh) fputc(',', w->f);
+    if (s->fold[i]) fprintf(w->f, "%u", s->fold[i]);
+    if (w->target == TARGET_STEP_LABEL) put_step(w, s->row[i], item - s->at[i]);
+    if (!w->fresh && target_has_columns(w->target)) put_numbers(w->f, s->y + i * s->targets, s->targets);
+    if (!w->fresh && !target_has_columns(w->target))
+        put_text(w->f, ",", "", s->truth[item] >= 0 ? set->class_names[s->truth[item]] : NULL);
+    if (target_is_input(w->target)) fprintf(w->f, ",%.9g", (double)s->error[i]);
+    if (target_is_class(w->target)) put_text(w->f, ",", "", set->class_names[scores_class(s, item)]);
+    if (!target_is_input(w->target)) put_numbers(w->f, p, s->width);
+    fputc('\n', w->f);
 }
 
-/* Row i of the array is sequence i of the data, whether it was evaluated or not. */
-static int write_array(const scores *s, const dataset *set, int labels, const char *path)
+static int write_table(const scores *s, const train_config *config, const dataset *set, int fresh, const char *path)
 {
-    const size_t width = labels ? s->classes : 1;
-    const float *from = labels ? s->p : s->error;
-    FREED float *all = cli_alloc(set->n * width + 1, sizeof *all);
+    const writing w = {fopen(path, "w"), s, set, config->target, fresh};
+    if (w.f) put_head(&w);
+    for (size_t i = 0; w.f && i < s->n; i++)
+        for (size_t item = s->at[i]; item < s->at[i + 1]; item++) put_item(&w, i, item);
+    return text_finish(w.f, path);
+}
+
+int predictions_write(const scores *s, const train_config *config, const dataset *set, const char *path)
+{
+    return write_table(s, config, set, 1, path);
+}
+
+/* ---- Arrays ---- */
+
+/* Row i of the array is sequence i of the data, or step i of all sequences, whether it was evaluated or not. */
+static int write_array(const scores *s, const train_config *config, const dataset *set, const char *path)
+{
+    const int errors = target_is_input(config->target), steps = config->target == TARGET_STEP_LABEL;
+    const size_t width = errors ? 1 : s->width, rows = steps ? set->first[set->n] : set->n;
+    FREED float *all = cli_alloc(rows * width + 1, sizeof *all);
     char message[NPY_MESSAGE];
-    for (size_t i = 0; i < set->n * width; i++) all[i] = NAN;
-    for (size_t i = 0; i < s->n; i++) memcpy(all + s->row[i] * width, from + i * width, width * sizeof *all);
-    const rnnp_tensor array = {RNNP_DTYPE_F32, labels ? 2 : 1, {(int64_t)set->n, (int64_t)width}, .data = all};
+    for (size_t i = 0; i < rows * width; i++) all[i] = NAN;
+    for (size_t i = 0; i < s->n; i++) {
+        const size_t to = steps ? set->first[s->row[i]] : s->row[i], items = s->at[i + 1] - s->at[i];
+        memcpy(all + to * width, errors ? s->error + i : s->p + s->at[i] * width, items * width * sizeof *all);
+    }
+    const rnnp_tensor array = {RNNP_DTYPE_F32, errors ? 1 : 2, {(int64_t)rows, (int64_t)width}, .data = all};
     return npy_write(path, &array, message) ? CLI_OK : cli_fail("%s", message);
 }
 
 int scores_write(const scores *s, const train_config *config, const dataset *set, const char *path)
 {
     const size_t length = strlen(path);
-    const int labels = config->target == TARGET_LABEL;
-    return length > 4 && strcmp(path + length - 4, ".csv") == 0 ? write_table(s, set, labels, path)
-                                                                : write_array(s, set, labels, path);
+    return length > 4 && strcmp(path + length - 4, ".csv") == 0 ? write_table(s, config, set, 0, path)
+                                                                : write_array(s, config, set, path);
 }

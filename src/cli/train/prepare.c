@@ -12,7 +12,7 @@ typedef struct cutting {
     const dataset *set;
     dataset_builder b;   /* of the windows */
     size_t *of, room_of; /* sequence of each window */
-    size_t room_before, room_since;
+    size_t room_before, room_since, room_start;
     float *last;  /* [features] of the current sequence, before step `seen` */
     double *when; /* in steps, or on the data's clock */
     size_t seen;
@@ -57,9 +57,14 @@ static void add_window(cutting *c, size_t i, size_t first, size_t steps)
     look_back(c, i, first);
     c->of[c->b.set->n] = i;
     build_sequence(&c->b, dataset_id(from, i), NULL, NULL);
-    for (size_t s = from->first[i] + first; s < from->first[i] + first + steps; s++)
+    cli_grow(&c->b.set->start, &c->room_start, c->b.set->n, sizeof *c->b.set->start);
+    c->b.set->start[c->b.set->n - 1] = first;
+    for (size_t s = from->first[i] + first; s < from->first[i] + first + steps; s++) {
         build_step(&c->b, from->x ? from->x + s * from->features : NULL, from->tokens ? from->tokens[s] : 0,
                    from->time != NULL, from->time ? from->time[s] : 0);
+        if (from->step_label) build_step_label(&c->b, from->step_label[s]);
+    }
+    if (from->y) build_targets(&c->b, from->y + i * from->targets);
 }
 
 /* Windows of a sequence stay together: its group is theirs, or they are one. Groups without a window are dropped. */
@@ -93,11 +98,12 @@ static void inherit(const cutting *c, dataset *set)
     if (set->label) windows->label = cli_alloc(windows->n + 1, sizeof *windows->label);
     for (size_t w = 0; set->label && w < windows->n; w++) windows->label[w] = set->label[c->of[w]];
     windows->classes = set->classes;
+    windows->target_names = set->target_names;
     windows->class_names = set->class_names;
     windows->columns = set->columns;
     windows->units = set->units;
     memcpy(windows->rate, set->rate, sizeof set->rate);
-    set->class_names = set->columns = set->units = NULL;
+    set->class_names = set->columns = set->units = set->target_names = NULL;
     inherit_groups(c, set);
 }
 
@@ -105,7 +111,7 @@ void dataset_cut(const train_config *config, dataset *set)
 {
     FREED float *last = cli_alloc(set->features + 1, sizeof *last);
     FREED double *when = cli_alloc(set->features + 1, sizeof *when);
-    dataset windows = {.features = set->features};
+    dataset windows = {.features = set->features, .targets = set->targets};
     cutting c = {.set = set,
                  .b = {.set = &windows, .from = &(data_source){.config = config, .path = ""}},
                  .last = last,
@@ -114,10 +120,16 @@ void dataset_cut(const train_config *config, dataset *set)
         const size_t all = dataset_steps(set, i);
         const size_t from = config->longest && all > config->longest ? all - config->longest : 0;
         const size_t window = config->window ? config->window : all - from;
+        size_t end = from;
         begin_cut(&c, i);
-        for (size_t first = from; first + window <= all; first += config->window ? config->stride : all + 1)
+        for (size_t first = from; first + window <= all; first += config->window ? config->stride : all + 1) {
             add_window(&c, i, first, window);
+            end = first + window;
+        }
+        if (set->step_label && config->window && config->stride <= window && end < all)
+            add_window(&c, i, end, all - end);
     }
+    windows.class_names = set->class_names; /* which are not to be found again */
     build_finish(&c.b, CLI_OK);
     inherit(&c, set);
     free(c.of);

@@ -20,8 +20,11 @@ static int by_id(const void *a, const void *b)
     return strcmp(((const csv_sequence *)a)->id, ((const csv_sequence *)b)->id);
 }
 
-/* Roles whose fields are names, and not times. */
-static int is_name(int role) { return role != TIME && role != LABEL_TIME; }
+/* Roles whose fields are names of a sequence, and neither times nor of a step. */
+static int is_name(const csv_reader *r, int role)
+{
+    return role != TIME && role != LABEL_TIME && !(role == LABEL && r->b.from->config->target == TARGET_STEP_LABEL);
+}
 
 /* The field of a role in this row, or NULL where nothing has that role. */
 static const char *role_text(const csv_reader *r, int role)
@@ -34,11 +37,13 @@ static int new_sequence(csv_reader *r)
     text_list *const lists[ROLES] = {&r->b.ids, NULL, &r->b.labels, &r->b.groups, NULL};
     if (r->n >= INT32_MAX) return csv_row_fault(r, "more sequences than %d", INT32_MAX - 1);
     for (int k = 0; k < ROLES; k++)
-        if (is_name(k) && role_text(r, k)) text_add(lists[k], role_text(r, k));
+        if (is_name(r, k) && role_text(r, k)) text_add(lists[k], role_text(r, k));
     cli_grow(&r->all, &r->room_all, r->n + 1, sizeof *r->all);
     r->last = r->all[r->n] = cli_alloc(1, sizeof *r->last);
     *r->last = (csv_sequence){.id = r->b.ids.at[r->n], .number = r->n, .line = r->t.line, .label_time = NAN};
     r->n++;
+    if (r->b.set->targets) cli_grow(&r->y, &r->room_y, r->n, r->b.set->targets * sizeof *r->y);
+    for (size_t k = 0; k < r->b.set->targets; k++) r->y[(r->n - 1) * r->b.set->targets + k] = NAN;
     return tsearch(r->last, &r->by_id, by_id) ? CLI_OK : csv_row_fault(r, "out of memory");
 }
 
@@ -46,9 +51,10 @@ static int new_sequence(csv_reader *r)
 static int find_sequence(csv_reader *r)
 {
     const csv_sequence key = {.id = r->t.text + r->t.at[r->role[ID]]};
-    const char *const texts[ROLES] = {[LABEL] = role_text(r, LABEL), [GROUP] = role_text(r, GROUP)};
+    const char *const texts[ROLES] = {
+        [LABEL] = is_name(r, LABEL) ? role_text(r, LABEL) : NULL, [GROUP] = role_text(r, GROUP)};
     for (int k = 0; k < ROLES; k++)
-        if (is_name(k) && role_text(r, k) && build_nameless(role_text(r, k)))
+        if (is_name(r, k) && role_text(r, k) && build_nameless(role_text(r, k)))
             return csv_fault(r, r->role[k], "the %s is missing: '%s'", csv_role_names[k], role_text(r, k));
     if (!r->last || strcmp(r->last->id, key.id) != 0) {
         csv_sequence *const *found = tfind(&key, &r->by_id, by_id);
@@ -123,6 +129,31 @@ static int refuse_late(csv_reader *r)
         r->last->id, role_text(r, TIME), role_text(r, LABEL_TIME));
 }
 
+/* What rows say of a sequence's targets must agree; a missing field says nothing. */
+static int take_targets(csv_reader *r)
+{
+    for (size_t k = 0; k < r->b.set->targets; k++) {
+        float *const y = &r->y[r->last->number * r->b.set->targets + k], value;
+        const char *text = r->target[k] == SIZE_MAX ? "" : table_field(&r->t, r->target[k]);
+        const char *wrong = build_target(r->b.from->config, text, &value);
+        if (wrong) return csv_fault(r, r->target[k], "'%.80s' %s", text, wrong);
+        if (!isnan(*y) && !isnan(value) && value != *y)
+            return csv_fault(r, r->target[k], "sequence '%.80s' has '%.80s' here and %g before", r->last->id, text,
+                             (double)*y);
+        if (!isnan(value)) *y = value;
+    }
+    return CLI_OK;
+}
+
+static int take_step_label(csv_reader *r)
+{
+    const char *text = role_text(r, LABEL);
+    if (r->b.from->config->target != TARGET_STEP_LABEL || !text) return CLI_OK;
+    cli_grow(&r->step_class, &r->room_step_class, r->rows + 1, sizeof *r->step_class);
+    const char *wrong = build_step_class(&r->b, text, &r->step_class[r->rows]);
+    return wrong ? csv_fault(r, r->role[LABEL], "'%.80s' %s", text, wrong) : CLI_OK;
+}
+
 static const char *take_category(const csv_reader *r, size_t f, const char *text, float *x)
 {
     const int number = build_missing(r->b.from->config, text) ? 0 : category_find(r->category[f], text);
@@ -140,8 +171,10 @@ static int take_row(csv_reader *r)
     TRY(find_sequence(r));
     TRY(take_time(r));
     TRY(take_label_time(r));
+    TRY(take_targets(r));
     r->last->last_line = r->t.line;
     if (is_late(r)) return r->b.from->config->future == FUTURE_DROP ? CLI_OK : refuse_late(r);
+    TRY(take_step_label(r));
     for (size_t f = 0; f < F; f++) {
         const char *text = table_field(&r->t, r->feature[f]);
         float *x = &r->x[r->rows * F + f];
@@ -198,9 +231,11 @@ static int gather(csv_reader *r)
         if (!r->all[i]->steps)
             return cli_fail("%s: sequence '%.80s' has no row up to its label_time", r->b.from->path, r->all[i]->id);
         build_sequence(&r->b, NULL, NULL, NULL);
+        if (r->has_targets) build_targets(&r->b, r->y + i * r->b.set->targets);
         for (size_t s = 0; s < r->all[i]->steps; s++, k++) {
             widen(r, r->x + order[k] * r->n_raw, x);
             build_step(&r->b, x, 0, timed, r->time[order[k]]);
+            if (r->step_class) build_step_label(&r->b, r->step_class[order[k]]);
         }
     }
     return CLI_OK;
@@ -215,6 +250,8 @@ static void reader_free(csv_reader *r)
     free(r->x);
     free(r->time);
     free(r->owner);
+    free(r->step_class);
+    free(r->y);
     table_close(&r->t);
 }
 

@@ -51,8 +51,23 @@ static int find_roles(csv_reader *r)
         r->role[k] = SIZE_MAX;
         /* Data to predict need neither labels nor groups. */
         if (r->b.from->like && (k == LABEL || k == GROUP) && !search_header(r, names[k])) continue;
-        if (k == LABEL_TIME && r->role[LABEL] == SIZE_MAX && !search_header(r, names[k])) continue;
+        if (k == LABEL_TIME && r->b.from->like && r->role[LABEL] == SIZE_MAX && !search_header(r, names[k])) continue;
         if (*names[k] && find_column(r, names[k], csv_role_names[k], &r->role[k]) != CLI_OK) return CLI_FAILED;
+    }
+    return CLI_OK;
+}
+
+/* Data to predict need not have columns of targets. */
+static int find_targets(csv_reader *r)
+{
+    const dataset *set = r->b.set;
+    r->target = cli_alloc(set->targets + 1, sizeof *r->target);
+    for (size_t k = 0; k < set->targets; k++) {
+        r->target[k] = SIZE_MAX;
+        if (r->b.from->like && !search_header(r, set->target_names[k])) continue;
+        TRY(find_column(r, set->target_names[k], r->b.from->config->target == TARGET_LABELS ? "labels" : "values",
+                        &r->target[k]));
+        r->has_targets = 1;
     }
     return CLI_OK;
 }
@@ -158,6 +173,8 @@ static int find_features(csv_reader *r)
     memset(state, r->b.from->config->features.n ? NOT_CHOSEN : CHOSEN, n);
     for (int k = 0; k < ROLES; k++)
         if (r->role[k] != SIZE_MAX) state[r->role[k]] = TAKEN;
+    for (size_t k = 0; k < r->b.set->targets; k++)
+        if (r->target[k] != SIZE_MAX) state[r->target[k]] = TAKEN;
     TRY((r->b.from->like ? adopt_features : choose_features)(r, state));
     return r->n_raw ? CLI_OK : csv_row_fault(r, "there is no column of features");
 }
@@ -171,7 +188,9 @@ int csv_read_header(csv_reader *r)
     for (size_t k = 0; k < r->t.n; k++) text_add(&r->header, table_field(&r->t, k));
     for (size_t k = 0; k < r->t.n; k++) r->names[k] = (csv_name){r->header.at[k], k};
     qsort(r->names, r->t.n, sizeof *r->names, by_name);
+    build_name_targets(r->b.from->config, r->b.set);
     TRY(find_roles(r));
+    TRY(find_targets(r));
     return find_features(r);
 }
 
@@ -184,5 +203,6 @@ void csv_free_columns(csv_reader *r)
         free(r->category[f]);
     }
     free(r->category);
+    free(r->target);
     free(r->feature);
 }

@@ -27,14 +27,19 @@ typedef struct reader {
     size_t *feature;        /* [n_raw] columns of features */
     category **category;    /* [n_raw] of texts, else NULL */
     size_t n_raw;
-    int dated;   /* times are dates: 1, numbers: -1, not known: 0 */
-    void *by_id; /* tree of the sequences */
+    size_t *target;  /* [set->targets] columns, SIZE_MAX where there is none */
+    int has_targets; /* there is one of them */
+    int dated;       /* times are dates: 1, numbers: -1, not known: 0 */
+    void *by_id;     /* tree of the sequences */
     csv_sequence **all, *last;
     size_t n, room_all;
     float *x;        /* [rows][n_raw]; of texts their numbers */
     double *time;    /* [rows] */
     uint32_t *owner; /* [rows] sequence */
     size_t rows, room_x, room_time, room_owner;
+    int32_t *step_class; /* [rows] of target step_label */
+    float *y;            /* [n][set->targets] */
+    size_t room_step_class, room_y;
 } csv_reader;
 
 /* What is wrong with the row, and with one of its fields. */

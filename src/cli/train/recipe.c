@@ -105,7 +105,8 @@ int recipe_read(const rnnp_model *model, const char *name, recipe *r)
     const int tokens = r->config.format == DATA_TOKENS;
     if (tokens ? !r->words.size : !r->fill) return metadata_damaged(name, tokens ? METADATA "words" : METADATA "fill");
     if (r->config.format == DATA_CSV && !r->like.columns) return metadata_damaged(name, METADATA "columns");
-    if (r->config.target == TARGET_LABEL && r->like.classes < 2) return metadata_damaged(name, METADATA "classes");
+    build_name_targets(&r->config, &r->like);
+    if (target_is_class(r->config.target) && r->like.classes < 2) return metadata_damaged(name, METADATA "classes");
     return CLI_OK;
 }
 

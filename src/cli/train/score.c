@@ -62,30 +62,70 @@ static int not_finite(const asker *k, uint32_t row)
 }
 
 /* Logits become probabilities, by the library's functions: so they are the same everywhere. */
-static rnnp_status to_probabilities(const asker *k, size_t n)
+static rnnp_status to_probabilities(const asker *k, size_t items)
 {
     const network *net = k->a->net;
     if (net->probabilities) return RNNP_OK;
-    return net->outputs == 1 ? rnnp_apply(k->a->e->context, RNNP_FUNCTION_SIGMOID, RNNP_MATH_U35, n, k->y, k->y)
-                             : rnnp_softmax(k->a->e->context, RNNP_MATH_U35, n, net->outputs, k->y, k->y);
+    return net->outputs == 1 || k->a->e->config->target == TARGET_LABELS
+               ? rnnp_apply(k->a->e->context, RNNP_FUNCTION_SIGMOID, RNNP_MATH_U35, items * net->outputs, k->y, k->y)
+               : rnnp_softmax(k->a->e->context, RNNP_MATH_U35, items, net->outputs, k->y, k->y);
 }
 
-static int take_labels(asker *k, const question *asked, size_t n)
+/* Item `item` of a batch's outputs as probabilities of classes. */
+static void take_classes(const asker *k, size_t item, float *p)
 {
-    const size_t width = k->a->net->outputs, K = k->s->classes;
-    const rnnp_status status = to_probabilities(k, n);
+    const size_t width = k->a->net->outputs;
+    const float *y = k->y + item * width;
+    if (width == 1)
+        p[0] = 1.0f - y[0], p[1] = y[0];
+    else
+        memcpy(p, y, width * sizeof *p);
+}
+
+/* As labels, or as values in the targets' units: these very operations are the last nodes of the written model. */
+static void take_columns(const asker *k, size_t item, float *p)
+{
+    const network *net = k->a->net;
+    const float *y = k->y + item * net->outputs;
+    for (size_t j = 0; j < net->outputs; j++) {
+        p[j] = y[j];
+        if (net->target_means && !net->in_units) p[j] = y[j] * net->target_deviations[j];
+        if (net->target_means && !net->in_units) p[j] = p[j] + net->target_means[j];
+    }
+}
+
+static int take_items(asker *k, const question *asked, size_t n)
+{
+    const data_target target = k->a->e->config->target;
+    const size_t width = k->s->width;
+    const rnnp_status status =
+        target == TARGET_VALUES ? RNNP_OK : to_probabilities(k, target == TARGET_STEP_LABEL ? n * k->b.steps : n);
     TRY(cli_status(k->a->e->context, status));
     for (size_t r = 0; r < n; r++) {
-        float *p = k->s->p + asked[r].place * K;
-        const float *y = k->y + r * width;
-        if (width == 1)
-            p[0] = 1.0f - y[0], p[1] = y[0];
-        else
-            memcpy(p, y, K * sizeof *p);
-        for (size_t j = 0; j < K; j++)
-            if (!isfinite(p[j])) return not_finite(k, asked[r].row);
+        const size_t first = k->s->at[asked[r].place], items = k->s->at[asked[r].place + 1] - first;
+        for (size_t t = 0; t < items; t++) {
+            float *p = k->s->p + (first + t) * width;
+            (target_is_class(target) ? take_classes : take_columns)(k, t * n + r, p);
+            for (size_t j = 0; j < width; j++)
+                if (!isfinite(p[j])) return not_finite(k, asked[r].row);
+        }
     }
     return CLI_OK;
+}
+
+/* What is known of the sequences. */
+static void take_truth(asker *k, const question *asked, size_t n)
+{
+    const dataset *set = k->a->set;
+    const size_t T = set->targets;
+    for (size_t r = 0; r < n; r++) {
+        const size_t place = asked[r].place, row = asked[r].row, first = k->s->at[place];
+        k->s->row[place] = asked[r].row;
+        k->s->truth[first] = set->label ? set->label[row] : -1;
+        for (size_t t = first; t < k->s->at[place + 1] && k->a->e->config->target == TARGET_STEP_LABEL; t++)
+            k->s->truth[t] = set->step_label ? set->step_label[set->first[row] + t - first] : -1;
+        for (size_t j = 0; j < T; j++) k->s->y[place * T + j] = set->y ? set->y[row * T + j] : NAN;
+    }
 }
 
 /* Squared errors, and those of saying that nothing changes. */
@@ -118,9 +158,9 @@ static int take_numbers(asker *k, const question *asked, size_t n)
 static void expect(asker *k, size_t n, rnnp_tensor *y)
 {
     const size_t width = k->a->net->outputs, steps = k->b.steps;
-    const int labels = k->a->e->config->target == TARGET_LABEL;
-    *y = labels ? (rnnp_tensor){RNNP_DTYPE_F32, 2, {(int64_t)n, (int64_t)width}, .data = NULL}
-                : (rnnp_tensor){RNNP_DTYPE_F32, 3, {(int64_t)steps, (int64_t)n, (int64_t)width}, .data = NULL};
+    *y = !target_has_steps(k->a->e->config->target)
+             ? (rnnp_tensor){RNNP_DTYPE_F32, 2, {(int64_t)n, (int64_t)width}, .data = NULL}
+             : (rnnp_tensor){RNNP_DTYPE_F32, 3, {(int64_t)steps, (int64_t)n, (int64_t)width}, .data = NULL};
     cli_grow(&k->y, &k->room, rnnp_tensor_elements(y), sizeof *k->y);
     y->data = k->y;
 }
@@ -133,21 +173,17 @@ static int ask_batch(asker *k, const question *asked, size_t n)
     for (size_t r = 0; r < n; r++) k->rows[r] = asked[r].row;
     TRY(batch_fill(&k->b, a->e->config, a->net, a->set, k->rows, n));
     expect(k, n, &y);
-    const int known = a->e->config->target != TARGET_LABEL || a->set->label;
     const rnnp_train_batch given = {.struct_size = sizeof given,
                                     .inputs = k->b.inputs,
                                     .n_inputs = k->b.n_inputs,
-                                    .target = known ? &k->b.target : NULL,
-                                    .weights = k->b.has_weights ? &k->b.weights : NULL,
+                                    .target = k->b.known ? &k->b.target : NULL,
+                                    .weights = k->b.known && k->b.has_weights ? &k->b.weights : NULL,
                                     .outputs = &y};
     TRY(a->forward(a->user, a->e->context, &given, &result));
-    for (size_t r = 0; r < n; r++) {
-        k->s->row[asked[r].place] = asked[r].row;
-        k->s->truth[asked[r].place] = a->set->label ? a->set->label[asked[r].row] : -1;
-    }
+    take_truth(k, asked, n);
     k->s->loss += result.loss * result.weight;
     k->s->weight += result.weight;
-    return a->e->config->target == TARGET_LABEL ? take_labels(k, asked, n) : take_numbers(k, asked, n);
+    return target_is_input(a->e->config->target) ? take_numbers(k, asked, n) : take_items(k, asked, n);
 }
 
 static int by_steps(const void *a, const void *b)
@@ -179,7 +215,7 @@ int scores_ask(scores *s, const asking *a)
 {
     FREED question *order = cli_alloc(a->which->n + 1, sizeof *order);
     asker k = {.s = s, .a = a, .order = order};
-    scores_create(s, a->set->classes, a->which->n);
+    scores_create(s, a->e->config, a->set, a->which->at, a->which->n);
     const int code = ask_all(&k);
     if (s->weight > 0) s->loss /= s->weight;
     batch_free(&k.b);

@@ -4,6 +4,7 @@
 #include "embeddings.h"
 #include "experiment.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,23 +95,39 @@ static void describe(const task *t)
     else
         printf(", %zu feature%s", t->train.features, t->train.features == 1 ? "" : "s");
     if (t->train.classes) printf(", %zu classes", t->train.classes);
+    if (t->train.targets)
+        printf(", %zu %s%s", t->train.targets, t->config.target == TARGET_LABELS ? "label" : "value",
+               t->train.targets == 1 ? "" : "s");
     if (t->test_set.n) printf("; test set of %zu", t->test_set.n);
     putchar('\n');
+}
+
+/* Whether there is something to learn. */
+static int check_targets(const train_config *c, const dataset *set)
+{
+    size_t known = 0;
+    for (size_t i = 0; i < set->n; i++) known += (size_t)dataset_has_target(c, set, i);
+    if (!known) return cli_fail("%s has no labels", c->train);
+    for (size_t k = 0; k < set->targets; k++) {
+        size_t i = 0;
+        while (i < set->n && isnan(set->y[i * set->targets + k])) i++;
+        if (i == set->n) return cli_fail("%s: target '%.80s' is missing everywhere", c->train, set->target_names[k]);
+    }
+    if (target_is_class(c->target) && c->options.loss == RNNP_LOSS_BINARY && set->classes != 2)
+        return cli_fail("loss = binary requires two classes; %s has %zu", c->train, set->classes);
+    return CLI_OK;
 }
 
 static int read_data(task *t, int grow)
 {
     const train_config *c = &t->config;
-    const int labels = c->target == TARGET_LABEL;
+    const int classes = target_is_class(c->target);
     TRY(read_set(t, NULL, grow, &t->train));
     dataset like = t->train;
-    if (!labels) like.classes = 0; /* labels are for judging alone: a test set may have some of its own */
+    if (!classes) like.classes = 0; /* labels are for judging alone: a test set may have some of its own */
     if (*c->test) TRY(read_set(t, &like, 0, &t->test_set));
-    if (labels && !t->train.label) return cli_fail("%s has no labels", c->train);
-    if (labels && *c->test && !t->test_set.classes) dataset_adopt_classes(&t->train, &t->test_set);
-    if (labels && c->options.loss == RNNP_LOSS_BINARY && t->train.classes != 2)
-        return cli_fail("loss = binary requires two classes; %s has %zu", c->train, t->train.classes);
-    return CLI_OK;
+    if (classes && *c->test && !t->test_set.classes) dataset_adopt_classes(&t->train, &t->test_set);
+    return check_targets(c, &t->train);
 }
 
 int task_open(task *t, const char *words, int for_checkpoint)

@@ -48,6 +48,7 @@ typedef struct batch {
     rnnp_tensor inputs[2], target, weights;
     size_t n_inputs, rows, steps;
     int has_weights;
+    int known; /* there is a target to be compared with */
     void *memory[4];
     size_t room[4];
 } batch;
@@ -64,19 +65,34 @@ enum { FIT_DIVERGED = CLI_USAGE + 1 }; /* beside CLI_OK and CLI_FAILED: loss, gr
 
 /* ---- score.c, measure.c, predictions.c ---- */
 
-/* What was found out about n sequences, in the order of the data. p: probabilities [n][classes] of labels; error: mean
- * squared error of each sequence, for number targets. */
+/* One column of targets, where it is known: values by error (NaN where it is not defined), labels by rank and by the
+ * answer that is more probable. */
+typedef struct target_metrics {
+    size_t n, positive;
+    double error, absolute, root_square; /* means of p - y, of its size; root of the mean square */
+    double r2, pearson, concordance;     /* 1 - squares / variance; correlation; Lin 1989 */
+    double auc, average_precision, precision, recall, f1;
+    double hits, said; /* of labels: true positives, predicted positives */
+} target_metrics;
+
+/* What was found out about n sequences, in the order of the data. An item is a sequence, for target step_label a step.
+ * p [items][width]: probabilities of classes, probabilities of labels, or values; error: mean squared error of each
+ * sequence, for targets next and input. */
 typedef struct scores {
-    size_t n, classes;
+    size_t n, classes, targets, width;
     uint32_t *row, *fold; /* which sequence of its dataset; which fold held it out, from 1, 0: none */
+    size_t *at;           /* [n + 1] the first item of each sequence */
     float *p, *error;
-    int32_t *truth;                    /* its class, -1: not known */
+    int32_t *truth;                    /* [items] its class, -1: not known */
+    float *y;                          /* [n][targets], NaN: not known */
+    target_metrics *per_target, micro; /* micro: of all labels as if they were one */
+    double r2;                         /* mean over values */
     double loss, weight;               /* of a trainer: its loss, and sum(w) */
     double squares, changes, elements; /* number targets: sums of squared errors, and of those of persistence */
     rnnp_summary_metrics summary;
     rnnp_class_metrics *per_class;
     double *confusion;
-    double auc, average_precision, brier, calibration; /* NaN where they make no sense */
+    double auc, average_precision, brier, calibration; /* NaN where they make no sense; of labels means over them */
     double brier_before, calibration_before;           /* of p before it was calibrated; 0: it was not */
     int thresholded;                                   /* class `positive` from p = threshold on (decider.h) */
     size_t positive;
@@ -103,24 +119,32 @@ typedef struct asking {
 /* Outputs do not depend on [train] batch, nor on which sequences are evaluated together. FIT_DIVERGED when an output
  * is not finite. */
 int scores_ask(scores *s, const asking *a);
-void scores_create(scores *s, size_t classes, size_t n);
+/* For n sequences of a set: these rows, or (NULL) all. */
+void scores_create(scores *s, const train_config *config, const dataset *set, const uint32_t *rows, size_t n);
 void scores_free(scores *s);
 #define AUTO_SCORES __attribute__((cleanup(scores_free))) scores
 /* Puts a part (one fold's) into scores that were created for the whole dataset. */
 void scores_add(scores *all, const scores *part, size_t fold);
-/* The class that sequence i is said to be of: the most probable one, the first of equals, unless there is a threshold.
+/* The class that an item is said to be of: the most probable one, the first of equals, unless there is a threshold.
  */
-size_t scores_class(const scores *s, size_t i);
+size_t scores_class(const scores *s, size_t item);
 /* Metrics from p, error and truth. */
 int scores_measure(scores *s, const train_config *config);
+/* measure_targets.c: those of columns, from p and y. */
+void scores_measure_values(scores *s);
+void scores_measure_labels(scores *s);
+/* A line for each column. */
+void scores_print_targets(const scores *s, const dataset *set, data_target target);
 /* Smaller is better; NaN where it makes no sense. */
 double scores_value(const scores *s, const train_config *config);
 void scores_print(const scores *s, const dataset *set, const train_config *config, const char *what);
 /* As docs/reference/training.md says: a table when the name ends in .csv, else an array [sequences of the
- * set][classes], or [sequences] of errors, NaN where nothing was asked. */
+ * set][classes], [steps of the set][classes], [sequences][targets], or [sequences] of errors, NaN where nothing was
+ * asked. */
 int scores_write(const scores *s, const train_config *config, const dataset *set, const char *path);
-/* A table of what is predicted for new data: id, group if there are any, the class, and the probability of each. */
-int predictions_write(const scores *s, const dataset *set, const char *path);
+/* A table of what is predicted for new data: as above, without folds and truths, and without groups if there are
+ * none. */
+int predictions_write(const scores *s, const train_config *config, const dataset *set, const char *path);
 
 /* ---- fit.c ---- */
 
