@@ -27,8 +27,10 @@ static const char *const sections[] = {
     "format = csv\nid = id\ntarget = labels\nlabels = a, b\nmissing = zero\n",
     "format = csv\nid = id\ntarget = step_label\nlabel = label\nmissing = carry\nwindow = 2\n",
     "format = wide\ntarget = values\nmissing = mean\n",
+    "format = csv\nid = id\nlabel = label\ncategories = a\nmissing = mean\nstandardise = yes\n",
+    "format = csv\nid = id\ntime = t\nlabel = label\nlabel_time = known\nfuture = drop\nmissing = carry\n",
 };
-enum { SECTIONS = sizeof sections / sizeof sections[0], TRAIN_FROM = 128 };
+enum { SECTIONS = sizeof sections / sizeof sections[0], FOLDS = 64, TRAIN_FROM = 128 };
 
 /* The part up to the next line "--"; *data moves behind it. *more: there was such a line. */
 static size_t part(const uint8_t **data, size_t *size, int *more)
@@ -112,7 +114,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < 1) return -1;
     fuzz_silence();
     const uint8_t how = data[0];
-    const char *section = sections[how % TRAIN_FROM % SECTIONS];
+    const char *section = sections[how % FOLDS % SECTIONS];
     static char text[1024], config_path[4096], lines[256];
     const int arrays = strstr(section, "npy") || strstr(section, "idx");
     data_source from = {0};
@@ -126,11 +128,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const int number = strstr(section, "next") || strstr(section, "input");
     const int one = strstr(section, "wide\ntarget = values") != NULL;
     const int classes = !number && !strstr(section, "target = values") && !strstr(section, "target = labels");
-    snprintf(text, sizeof text,
-             "[data]\n%strain = data\n%s[model]\nlayers =\n%s    lstm 2\n    dense %d%s\n[train]\nepochs = 1\nbatch = "
-             "4\n%s%s",
-             section, lines, strstr(section, "tokens") ? "    embedding 2\n" : "", 2 - one, classes ? " softmax" : "",
-             number ? "loss = mse\n" : "", how & 64 ? "folds = 2\n" : "validation = 0.3\n");
+    snprintf(
+        text, sizeof text,
+        "[data]\n%strain = data\n%s[model]\n%slayers =\n%s    lstm 2\n    dense %d%s\n[train]\nepochs = 1\nbatch = "
+        "4\n%s%s",
+        section, lines, strstr(section, "categories") ? "embed = a: 2\n" : "",
+        strstr(section, "tokens") ? "    embedding 2\n" : "", 2 - one, classes ? " softmax" : "",
+        number ? "loss = mse\n" : "", how & FOLDS ? "folds = 2\n" : "validation = 0.3\n");
     snprintf(config_path, sizeof config_path, "%s", fuzz_file("config.ini", text, strlen(text)));
     if (how < TRAIN_FROM)
         read_only(config_path, from, number);
