@@ -267,7 +267,7 @@ TEST(faults_have_places)
         refused(faults[i].lines, faults[i].text, faults[i].sentence);
     refused(CSV, "\xfe\xff\0i", "data: the file is UTF-16 (it begins with its byte order mark); save it as UTF-8");
     static const char zero[] = "id,x,y\n1,\0002,u\n";
-    const train_config config = configured(CSV);
+    train_config config = configured(CSV);
     vocabulary words = {0};
     dataset set;
     assert_int_equal(dataset_read(&(data_source){.config = &config,
@@ -277,4 +277,5 @@ TEST(faults_have_places)
                                   &set),
                      CLI_FAILED);
     assert_string_equal(said, "data:2: a zero byte: this is not a text file, or it is UTF-16; save it as UTF-8");
+    config_free(&config);
 }

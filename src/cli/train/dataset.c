@@ -200,7 +200,6 @@ const char *build_step_class(dataset_builder *b, const char *text, int32_t *numb
     char shortest[32];
     double x;
     *number = -1;
-    if (build_nameless(text) || text_listed(&config->missing_values, text)) return NULL;
     if (config->label_type == LABELS_NUMBER) {
         const char *wrong = text_number(text, config->decimal, &x);
         if (wrong) return wrong;

@@ -136,7 +136,7 @@ void build_reserve(dataset_builder *b, size_t sequences, size_t steps);
 void build_sequence(dataset_builder *b, const char *id, const char *label, const char *group);
 /* A step of it: features numbers, or (set->features is 0) a token; time is looked at when timed. */
 void build_step(dataset_builder *b, const float *x, int32_t token, int timed, double time);
-/* The number of a class of steps, -1 where it is missing. NULL, or what is wrong. */
+/* The number of a class of steps. NULL, or what is wrong. */
 const char *build_step_class(dataset_builder *b, const char *text, int32_t *number);
 /* That of the last step. */
 void build_step_label(dataset_builder *b, int32_t number);

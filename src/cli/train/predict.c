@@ -54,6 +54,7 @@ int cli_predict(const cli_call *call)
     TRY(cli_context(call->threads, call->isa, &context));
     TRY(cli_load(context, path, call, 1, &model));
     TRY(recipe_read(model, path, &r));
+    if (r.config.target == TARGET_STEP_LABEL) r.config.annotations = ANNOTATIONS_NONE; /* new data have none */
     TRY(decider_read(model, path, &d));
     if (target_is_input(r.config.target))
         return cli_fail("%s forecasts numbers; rnnpack run gives them, rnnpack eval their errors", path);

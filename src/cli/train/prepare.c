@@ -58,7 +58,7 @@ static void add_window(cutting *c, size_t i, size_t first, size_t steps)
     c->of[c->b.set->n] = i;
     build_sequence(&c->b, dataset_id(from, i), NULL, NULL);
     cli_grow(&c->b.set->start, &c->room_start, c->b.set->n, sizeof *c->b.set->start);
-    c->b.set->start[c->b.set->n - 1] = first;
+    c->b.set->start[c->b.set->n - 1] = (from->start ? from->start[i] : 0) + first;
     for (size_t s = from->first[i] + first; s < from->first[i] + first + steps; s++) {
         build_step(&c->b, from->x ? from->x + s * from->features : NULL, from->tokens ? from->tokens[s] : 0,
                    from->time != NULL, from->time ? from->time[s] : 0);
@@ -126,7 +126,7 @@ void dataset_cut(const train_config *config, dataset *set)
             add_window(&c, i, first, window);
             end = first + window;
         }
-        if (set->step_label && config->window && config->stride <= window && end < all)
+        if (config->target == TARGET_STEP_LABEL && config->window && config->stride <= window && end < all)
             add_window(&c, i, end, all - end);
     }
     windows.class_names = set->class_names; /* which are not to be found again */

@@ -150,6 +150,8 @@ static int take_step_label(csv_reader *r)
     const char *text = role_text(r, LABEL);
     if (r->b.from->config->target != TARGET_STEP_LABEL || !text) return CLI_OK;
     cli_grow(&r->step_class, &r->room_step_class, r->rows + 1, sizeof *r->step_class);
+    r->step_class[r->rows] = -1;
+    if (build_nameless(text) || text_listed(&r->b.from->config->missing_values, text)) return CLI_OK;
     const char *wrong = build_step_class(&r->b, text, &r->step_class[r->rows]);
     return wrong ? csv_fault(r, r->role[LABEL], "'%.80s' %s", text, wrong) : CLI_OK;
 }

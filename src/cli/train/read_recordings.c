@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Recordings (src/cli/recordings) as sequences. Their steps are samples of the chosen channels at one rate. A sequence
- * is a whole recording, or the samples around each annotation (points), or those that an annotation lasts (spans).
+ * is a whole recording, or the samples around each annotation (points), or those that an annotation lasts (spans). With
+ * target step_label annotations are classes of steps of the whole recording.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -21,6 +22,7 @@ typedef struct reader {
     selectors channels, classes;
     rec_rate rate; /* of the set; num 0: not yet known */
     float *step;   /* [features] */
+    size_t room_start;
 } reader;
 
 /* One recording: its chosen channels in the set's order. */
@@ -206,8 +208,9 @@ static int load(reading *g)
 
 /* ---- Sequences ---- */
 
-/* n steps from step `from` on; those beyond the recording are missing. */
-static void add_sequence(reading *g, const char *id, const char *label, const char *group, double from, size_t n)
+/* n steps from step `from` on; those beyond the recording are missing. classes may be NULL: none of steps. */
+static void add_sequence(reading *g, const char *id, const char *label, const char *group, double from, size_t n,
+                         const int32_t *classes)
 {
     const size_t F = g->r->b.set->features;
     build_sequence(&g->r->b, id, label, group);
@@ -215,6 +218,7 @@ static void add_sequence(reading *g, const char *id, const char *label, const ch
         const double at = from + (double)t;
         for (size_t f = 0; f < F; f++) g->r->step[f] = at >= 0 && at < (double)g->steps ? g->x[f][(size_t)at] : NAN;
         build_step(&g->r->b, g->r->step, 0, 0, 0);
+        if (classes) build_step_label(&g->r->b, classes[(size_t)at]);
     }
 }
 
@@ -231,16 +235,21 @@ static const char *class_of(const reading *g, const rec_event *event)
     return classes->n || (!spans && !event->usual) ? NULL : text;
 }
 
+static int check_event(const reading *g, const rec_event *event)
+{
+    const double end = event->time + event->duration, half = 0.5 / rec_hertz(g->r->rate);
+    if (event->time >= 0 && event->time < g->rec.seconds && end <= g->rec.seconds + half) return CLI_OK;
+    return cli_fail("%s: annotation %zu '%.80s' from %.9g s to %.9g s is beyond the recording, which ends at %.9g s",
+                    g->rec.events_path, event->number, event->text, event->time, end, g->rec.seconds);
+}
+
 static int add_event(reading *g, const rec_event *event, const char *label)
 {
     const train_config *c = g->r->from->config;
     const rec_rate rate = g->r->rate;
-    const double end = event->time + event->duration, half = 0.5 / rec_hertz(rate);
+    const double end = event->time + event->duration;
     char id[512], group[512];
-    if (event->time < 0 || event->time >= g->rec.seconds || end > g->rec.seconds + half)
-        return cli_fail(
-            "%s: annotation %zu '%.80s' from %.9g s to %.9g s is beyond the recording, which ends at %.9g s",
-            g->rec.events_path, event->number, event->text, event->time, end, g->rec.seconds);
+    TRY(check_event(g, event));
     const char *patient = g->source->group ? g->source->group : g->source->name;
     snprintf(id, sizeof id, "%.400s@%.3f", g->source->name, event->time);
     snprintf(group, sizeof group, c->block > 0 ? "%.400s block %.0f" : "%.400s", patient,
@@ -251,7 +260,7 @@ static int add_event(reading *g, const rec_event *event, const char *label)
     if (to - from < 1 || to - from > REC_SAMPLES)
         return cli_fail("%s: annotation %zu '%.80s' at %.9g s becomes %.0f steps at %.10g samples a second",
                         g->rec.events_path, event->number, event->text, event->time, to - from, rec_hertz(rate));
-    add_sequence(g, id, label, group, from, (size_t)(to - from));
+    add_sequence(g, id, label, group, from, (size_t)(to - from), NULL);
     return CLI_OK;
 }
 
@@ -265,6 +274,61 @@ static int add_events(reading *g)
     return CLI_OK;
 }
 
+/* ---- Labels of steps ---- */
+
+static int find_class(reading *g, const char *text, int32_t *number)
+{
+    const char *wrong = build_step_class(&g->r->b, text, number);
+    return wrong ? cli_fail("%s: '%.80s' %s", g->rec.events_path ? g->rec.events_path : g->rec.path, text, wrong)
+                 : CLI_OK;
+}
+
+/* Steps of a span, or of a point from `before` to `after` it, the point's own among them. Where annotations overlap,
+ * the later one counts. */
+static int label_steps(reading *g, int32_t *classes)
+{
+    const train_config *c = g->r->from->config;
+    const rec_rate rate = g->r->rate;
+    const int spans = c->annotations == ANNOTATIONS_SPANS;
+    int32_t class = -1;
+    TRY(g->rec.format->annotate(&g->rec, c->annotator));
+    if (*c->background) TRY(find_class(g, c->background, &class));
+    for (size_t s = 0; s < g->steps; s++) classes[s] = class;
+    for (size_t i = 0; i < g->rec.n_events; i++) {
+        const rec_event *event = &g->rec.events[i];
+        const char *label = class_of(g, event);
+        if (!label) continue;
+        TRY(check_event(g, event));
+        TRY(find_class(g, label, &class));
+        const double at = rec_nearest(event->time, rate), end = rec_nearest(event->time + event->duration, rate);
+        const double from = spans ? at : at - rec_nearest(c->before, rate);
+        const double to = spans ? end : fmax(at + rec_nearest(c->after, rate), at + 1);
+        for (double s = fmax(from, 0); s < fmin(to, (double)g->steps); s++) classes[(size_t)s] = class;
+    }
+    return CLI_OK;
+}
+
+/* The recording, or each block of it as a sequence and a group of its own. */
+static int add_labelled(reading *g)
+{
+    const train_config *c = g->r->from->config;
+    const rec_source *s = g->source;
+    dataset *set = g->r->b.set;
+    FREED int32_t *classes = c->annotations ? cli_alloc(g->steps, sizeof *classes) : NULL;
+    const double block = c->block > 0 ? fmax(rec_nearest(c->block, g->r->rate), 1) : (double)g->steps;
+    const size_t most = block < (double)g->steps ? (size_t)block : g->steps;
+    char group[512];
+    if (classes) TRY(label_steps(g, classes));
+    for (size_t first = 0, k = 0; first < g->steps; first += most, k++) {
+        const size_t n = g->steps - first < most ? g->steps - first : most;
+        snprintf(group, sizeof group, c->block > 0 ? "%.400s block %zu" : "%.400s", s->group ? s->group : s->name, k);
+        add_sequence(g, s->name, NULL, group, (double)first, n, classes);
+        cli_grow(&set->start, &g->r->room_start, set->n, sizeof *set->start);
+        set->start[set->n - 1] = first;
+    }
+    return CLI_OK;
+}
+
 static int take_recording(reading *g)
 {
     const rec_source *s = g->source;
@@ -274,8 +338,10 @@ static int take_recording(reading *g)
     TRY(check_channels(g, n));
     TRY(check_rates(g, n));
     TRY(load(g));
+    if (g->r->from->config->target == TARGET_STEP_LABEL) return add_labelled(g);
     if (g->r->from->config->annotations) return add_events(g);
-    add_sequence(g, s->name, s->label, s->group ? s->group : s->name, 0, g->steps);
+    add_sequence(g, s->name, s->label, s->group ? s->group : s->name, 0, g->steps, NULL);
+    if (s->y) build_targets(&g->r->b, s->y);
     return CLI_OK;
 }
 
@@ -299,6 +365,7 @@ static int read_all(reader *r)
     if (c->rate > 0 && !rec_fraction(c->rate, &r->rate))
         return config_blame(c, "data", "rate", "rate has more than nine decimals");
     if (r->from->like && r->from->like->rate[0]) r->rate = (rec_rate){r->from->like->rate[0], r->from->like->rate[1]};
+    build_name_targets(c, r->b.set);
     TRY(sources_read(r->from, &r->sources));
     for (size_t i = 0; i < r->sources.n; i++) TRY(take_source(r, &r->sources.at[i]));
     return r->b.set->n ? CLI_OK

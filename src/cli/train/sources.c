@@ -81,11 +81,26 @@ typedef struct list {
     table t;
     size_t folder;       /* length of the name of the list's folder */
     size_t column[3], n; /* id, label and group: their columns, or SIZE_MAX; columns of the header */
+    size_t *target;      /* those of targets */
 } list;
 
 enum { ID, LABEL, GROUP };
 
 #define fault(l, ...) text_fail((l)->from->path, (l)->t.line, __VA_ARGS__)
+
+/* The column of this name; SIZE_MAX where there is none and none is needed. */
+static int find_column(const list *l, const char *name, const char *key, int optional, size_t *column)
+{
+    *column = SIZE_MAX;
+    for (size_t i = 0; i < l->t.n; i++) {
+        if (strcmp(table_field(&l->t, i), name) != 0) continue;
+        if (*column != SIZE_MAX)
+            return fault(l, "columns %zu and %zu are both '%.80s' ([data] %s)", *column + 1, i + 1, name, key);
+        *column = i;
+    }
+    if (*column == SIZE_MAX && !optional) return fault(l, "there is no column '%.80s' ([data] %s)", name, key);
+    return CLI_OK;
+}
 
 static int read_header(list *l)
 {
@@ -96,15 +111,30 @@ static int read_header(list *l)
     l->n = l->t.n;
     for (int k = 0; k < 3; k++) {
         l->column[k] = SIZE_MAX;
-        for (size_t i = 0; i < l->t.n && *names[k]; i++) {
-            if (strcmp(table_field(&l->t, i), names[k]) != 0) continue;
-            if (l->column[k] != SIZE_MAX)
-                return fault(l, "columns %zu and %zu are both '%.80s' ([data] %s)", l->column[k] + 1, i + 1, names[k],
-                             keys[k]);
-            l->column[k] = i;
-        }
-        if (*names[k] && l->column[k] == SIZE_MAX && !(l->from->like && k != ID))
-            return fault(l, "there is no column '%.80s' ([data] %s)", names[k], keys[k]);
+        if (*names[k]) TRY(find_column(l, names[k], keys[k], l->from->like && k != ID, &l->column[k]));
+    }
+    const text_list *targets = target_columns(c);
+    const size_t n = targets ? targets->n : 0;
+    l->target = cli_alloc(n + 1, sizeof *l->target);
+    for (size_t k = 0; k < n; k++)
+        TRY(find_column(l, targets->at[k], c->target == TARGET_LABELS ? "labels" : "values", l->from->like != NULL,
+                        &l->target[k]));
+    return CLI_OK;
+}
+
+/* The targets of a row; without any of their columns there are none. */
+static int take_targets(const list *l, rec_source *source)
+{
+    const text_list *targets = target_columns(l->from->config);
+    const size_t n = targets && l->target ? targets->n : 0;
+    size_t there = 0;
+    for (size_t k = 0; k < n; k++) there += l->target[k] != SIZE_MAX;
+    if (!there) return CLI_OK;
+    source->y = cli_alloc(n, sizeof *source->y);
+    for (size_t k = 0; k < n; k++) {
+        const char *text = l->target[k] == SIZE_MAX ? "" : table_field(&l->t, l->target[k]);
+        const char *wrong = build_target(l->from->config, text, &source->y[k]);
+        if (wrong) return fault(l, "column %zu (%.80s): '%.80s' %s", l->target[k] + 1, targets->at[k], text, wrong);
     }
     return CLI_OK;
 }
@@ -127,7 +157,7 @@ static int take_row(list *l)
     rec_source *source = add(l->s, find(l->from->path, l->folder, name), cli_copy(name));
     if (headed && l->column[LABEL] != SIZE_MAX) source->label = cli_copy(table_field(&l->t, l->column[LABEL]));
     if (headed && l->column[GROUP] != SIZE_MAX) source->group = cli_copy(table_field(&l->t, l->column[GROUP]));
-    return CLI_OK;
+    return take_targets(l, source);
 }
 
 static int read_list(const data_source *from, rec_sources *s)
@@ -138,6 +168,7 @@ static int read_list(const data_source *from, rec_sources *s)
     if (code == CLI_OK && *from->config->id) code = read_header(&l);
     while (code == CLI_OK && (got = table_next(&l.t)) == LINES_LINE) code = take_row(&l);
     table_close(&l.t);
+    free(l.target);
     if (got == LINES_FAILED) return CLI_FAILED;
     return code == CLI_OK && !s->n ? cli_fail("%s: the list has no recordings", from->path) : code;
 }
@@ -163,6 +194,7 @@ void sources_free(rec_sources *s)
         free(s->at[i].name);
         free(s->at[i].label);
         free(s->at[i].group);
+        free(s->at[i].y);
     }
     free(s->at);
     *s = (rec_sources){0};

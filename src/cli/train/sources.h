@@ -10,6 +10,7 @@
 typedef struct rec_source {
     char *path, *name;   /* name: without folder and ending; of a list: as it is there, without ending */
     char *label, *group; /* of a list with such columns, or NULL */
+    float *y;            /* targets of a list with their columns, or NULL */
 } rec_source;
 
 typedef struct rec_sources {

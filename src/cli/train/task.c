@@ -107,7 +107,7 @@ static int check_targets(const train_config *c, const dataset *set)
 {
     size_t known = 0;
     for (size_t i = 0; i < set->n; i++) known += (size_t)dataset_has_target(c, set, i);
-    if (!known) return cli_fail("%s has no labels", c->train);
+    if (!known) return cli_fail("%s has no %s", c->train, c->target == TARGET_VALUES ? "targets" : "labels");
     for (size_t k = 0; k < set->targets; k++) {
         size_t i = 0;
         while (i < set->n && isnan(set->y[i * set->targets + k])) i++;
