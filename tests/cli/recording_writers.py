@@ -173,7 +173,7 @@ def gdf_samples(x, kind):
     return np.asarray(x).astype("<" + kind).tobytes()
 
 
-def write_gdf(name, signals, version="2.20", duration=(1, 1), events=(), mode=1, rate=0, records=None, more=0, change=None, tail=b""):
+def write_gdf(name, signals, version="2.20", duration=(1, 1), events=(), mode=1, rate=0, records=None, more=0, change=None, tail=b"", parts=b""):
     """signals: (label, unit (text in 1.x, code in 2.x), physical min, max, digital min, max, x [records][n], kind).
     events: (position from 1, type, channel, duration). Returns physical values by signal."""
     n, count, early = len(signals[0][6]), len(signals), version < "1.9"
@@ -202,7 +202,7 @@ def write_gdf(name, signals, version="2.20", duration=(1, 1), events=(), mode=1,
     field(4, [struct.pack("<I", GDF_TYPES[s[7]]) for s in signals])
     field(32, [b""] * count)
     assert len(head) == 256 * (count + 1)
-    body = bytes(more) + b"".join(gdf_samples(s[6][k], s[7]) for k in range(n) for s in signals)
+    body = parts.ljust(more, b"\0") + b"".join(gdf_samples(s[6][k], s[7]) for k in range(n) for s in signals)
     table = b""
     if events:
         N = struct.pack("<I", len(events))

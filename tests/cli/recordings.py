@@ -374,6 +374,15 @@ def test_gdf_events():
     assert [s.label for s in read("e.gdf", annotations="points", before=0, after=0.1).sequences] == ["1", "1", "2", "3"]
     how = dict(annotations="points", before=0.1, after=0.1)
     one = [gdf_signal("a", 10, 10)]
+    # Names of types in the header, behind a part of another kind.
+    named = b"\2\3\0\0xyz" + b"\1\x0e\0\0" + b"\0spike\0\0wave\0\0"
+    events = [(11, 1, 0, 0), (21, 2, 0, 0), (31, 3, 0, 0), (41, 4, 0, 0), (51, 769, 0, 0)]
+    write_gdf("e.gdf", one, "2.51", events=events, parts=named, more=256)
+    assert [s.label for s in read("e.gdf", **how).sequences] == ["spike", "2", "wave", "4", "769"]
+    write_gdf("e.gdf", one, "2.51", events=events, parts=b"\1\xfd\0\0\0spike\0", more=256)
+    refused("e.gdf", "e.gdf: header: part 1 has 253 bytes, and the header ends after 252", **how)
+    write_gdf("e.gdf", one, "2.51", events=events[:1], parts=b"\1\xfc\0\0\0" + b"n" * 251, more=256)
+    assert [s.label for s in read("e.gdf", **how).sequences] == ["1"]
     for events, mode, part in (([(101, 1, 0, 0)], 1, "annotation 1 '1' from 10 s to 10 s is beyond the recording, which ends at 10 s"),
                                ([(0, 1, 0, 0)], 1, "event 1 is at sample 0; they count from 1"),
                                ([(5, 0x8001, 0, 0)], 1, "event 1 ends one of type 1, and none has begun"),

@@ -1,16 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The table of events: mode, number and rate, then all positions (from 1 on), all types, and in mode 3 all channels and
- * durations; 4 more in the mode mean times of day behind them. An event's text is its type in decimals, such as 769. A
- * type with the highest bit set ends the event of the type without it.
+ * durations; 4 more in the mode mean times of day behind them. An event's text is its type in decimals, such as 769, or
+ * the name that the header gives to types below 256. A type with the highest bit set ends the event of the type without
+ * it.
  */
+#define _POSIX_C_SOURCE 200809L
+
 #include "gdf.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEAD = 8, ENDS = 0x8000, SAMPLE = 0x7fff /* the value of a signal that is seldom sampled */ };
+enum {
+    NAMED = 256 /* types that may have names */,
+    HEAD = 8,
+    ENDS = 0x8000,
+    SAMPLE = 0x7fff /* the value of a signal that is seldom sampled */
+};
 
 typedef struct events {
     recording *r;
@@ -20,7 +28,32 @@ typedef struct events {
     double rate;
     size_t *open;   /* [ENDS] the last event of the type that has no end, counted from 1; 0: none */
     size_t *before; /* [n] of each of these the one that is open before it */
+    const char *name[NAMED];
 } events;
+
+/* Behind the signals the header of version 2.1 and later has parts: a tag, 3 bytes of length, and so many bytes; tag 0
+ * ends them. Tag 1 has names of types 0, 1, ..., each ended by a zero. *text holds them. */
+static int read_names(events *e, const gdf *g, char **text)
+{
+    enum { SIGNAL = 256, PART = 4, NAMES = 1 };
+    const size_t from = SIGNAL * (g->n_signals + 1), size = g->header - from;
+    if (g->version < 2.1 || size < PART) return CLI_OK;
+    char *all = *text = cli_alloc(size + 1, 1);
+    if (fseeko(g->file, (off_t)from, SEEK_SET) != 0 || fread(all, 1, size, g->file) != size)
+        return cli_fail("%s: the header cannot be read", e->r->path);
+    for (size_t at = 0, length; at + PART <= size && all[at]; at += PART + length) {
+        length = (size_t)gdf_bits((unsigned char *)all + at + 1, 3);
+        if (length > size - at - PART)
+            return cli_fail("%s: header: part %d has %zu bytes, and the header ends after %zu", e->r->path,
+                            (unsigned char)all[at], length, size - at - PART);
+        if (all[at] != NAMES) continue;
+        const char *name = all + at + PART, *end = name + length;
+        for (size_t k = 0; k < NAMED && name < end && memchr(name, 0, (size_t)(end - name));
+             k++, name += strlen(name) + 1)
+            e->name[k] = *name ? name : NULL;
+    }
+    return CLI_OK;
+}
 
 static double float_of(const unsigned char *p)
 {
@@ -85,7 +118,8 @@ static int take_event(const events *e, size_t k)
     const double time = (double)(position - 1) / e->rate;
     if (type & ENDS) return end_event(e, k, type ^ ENDS, time);
     snprintf(text, sizeof text, "%u", type);
-    rec_add_event(e->r, time, lasts, text)->number = k + 1;
+    const char *name = type < NAMED ? e->name[type] : NULL;
+    rec_add_event(e->r, time, lasts, name ? name : text)->number = k + 1;
     if (lasts > 0) return CLI_OK;
     e->before[e->r->n_events - 1] = e->open[type];
     e->open[type] = e->r->n_events;
@@ -95,8 +129,12 @@ static int take_event(const events *e, size_t k)
 int gdf_events(recording *r, const gdf *g, size_t bytes)
 {
     FREED unsigned char *all = cli_alloc(bytes + 1, 1);
+    FREED char *names = NULL;
     events e = {.r = r, .bytes = all};
-    if (fread(all, 1, bytes, g->file) != bytes) return cli_fail("%s: the table of events cannot be read", r->path);
+    TRY(read_names(&e, g, &names));
+    if (fseeko(g->file, (off_t)(g->header + g->n_records * g->record), SEEK_SET) != 0 ||
+        fread(all, 1, bytes, g->file) != bytes)
+        return cli_fail("%s: the table of events cannot be read", r->path);
     TRY(read_head(&e, g->version, bytes));
     FREED size_t *open = cli_alloc(ENDS, sizeof *open), *before = cli_alloc(e.n + 1, sizeof *before);
     e.open = open;

@@ -237,9 +237,7 @@ static int read_header(header *h, size_t size)
 static int read_events(recording *r, gdf *g, size_t size)
 {
     const size_t at = g->header + g->n_records * g->record;
-    if (at == size) return CLI_OK;
-    return fseeko(g->file, (off_t)at, SEEK_SET) == 0 ? gdf_events(r, g, size - at)
-                                                     : cli_fail("%s: its events cannot be read", r->path);
+    return at == size ? CLI_OK : gdf_events(r, g, size - at);
 }
 
 static int count_samples(recording *r, const gdf *g)
