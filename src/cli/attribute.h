@@ -5,7 +5,7 @@
  *   attribute_command.c the command; what was found, on stdout
  *   attribute.c         what was found, and names
  *   attribute_data.c    inputs from .npy files, rows, baselines, names
- *   train/attribute.c   the same from a configuration of a training
+ *   train/attribute.c   the same as the model or a configuration of a training says
  *   attribute_csv.c, attribute_html.c   files
  */
 #ifndef RNNP_CLI_ATTRIBUTE_H
@@ -89,6 +89,9 @@ void reasons_merge(reasons *r);
 
 /* ---- train/attribute.c ---- */
 
+/* --data of any other kind, as the model says (recipe.h). */
+int reasons_from_recipe(reasons *r, const cli_call *call);
+/* As --config says. */
 int reasons_configure(reasons *r, const cli_call *call);
 
 /* ---- Files ---- */

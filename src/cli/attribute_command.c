@@ -203,6 +203,9 @@ static int open_data(reasons *r, const cli_call *call)
     TRY(cli_load(r->context, call->operands[0], call, 0, &r->model));
 #ifdef RNNP_CLI_TRAIN
     if (call->config) return reasons_configure(r, call);
+    if (call->arrays.n && !ends_with(call->arrays.at[0].value, ".npy") &&
+        rnnp_model_metadata_find(r->model, "rnnpack.data"))
+        return reasons_from_recipe(r, call);
 #endif
     return reasons_read(r, call);
 }

@@ -59,12 +59,12 @@
     {"--threshold", "P", "probability of the positive class from which on a case is of it, in place of the model's", \
      CLI_NUMBER, AT(threshold), NULL}
 #define ARRAYS \
-    {"--data", "FILE", "an input, .npy; give one for each, in the model's order. With --config: the data, as it says", \
+    {"--data", "FILE", "the data, read as predict does; or an input, .npy: one for each, in the model's order", \
      CLI_TEXTS, AT(arrays), NULL}
 #ifdef RNNP_CLI_TRAIN
 #define EXPLAINED \
     ARRAYS, \
-    {"--config", "FILE.ini", "the configuration of the training: reads data as eval does, with their names", CLI_TEXT, \
+    {"--config", "FILE.ini", "a configuration: reads data as eval does, for models that do not say how", CLI_TEXT, \
      AT(config), NULL}
 #else
 #define EXPLAINED ARRAYS

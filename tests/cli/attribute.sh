@@ -87,6 +87,16 @@ grep -q '&lt;sick &amp; tired&gt;' out.html || fail "text is not escaped"
 ! grep -qE '<script|https?:|src=|<link|@import' out.html || fail "the page loads something"
 ! grep -qE "='-?(nan|inf)" out.html || fail "numbers of the picture"
 if command -v xmllint >/dev/null; then xmllint --html --noout out.html 2>html.err || fail "the page"; fi
+# The model alone says the same, also when it is packed.
+expect 0 attribute model.onnx --config config.ini --data long.csv --rows p3,2 -o config.csv
+expect 0 pack model.onnx -o model.rnnp
+for model in model.onnx model.rnnp; do
+    expect 0 attribute $model --data long.csv --rows p3,2 -o out.csv
+    cmp out.csv config.csv || fail "$model alone says otherwise than with its configuration"
+done
+refuses 2 "--data is given once, unless it is a .npy file for each input" attribute model.onnx --data long.csv --data long.csv -o out.csv
+cut -d, -f1-3 long.csv >short.csv
+refuses 1 "there is no column 'noise', which the training data has" attribute model.onnx --data short.csv -o out.csv
 refuses 2 "with --config, --data is given once" attribute model.onnx --config config.ini --data long.csv --data long.csv -o out.csv
 refuses 1 "none.csv" attribute model.onnx --config config.ini --data none.csv -o out.csv
 refuses 1 "dimension 2 is 2, expected 1" attribute "$forecaster" --config config.ini -o out.csv

@@ -47,6 +47,8 @@ cmp -s "$work/new.csv" "$work/drug 3.csv" && fail "an unknown text is a known on
 
 # 1 + 12 + 2 channels and as many masks and times: 3 numbers, 3 masks and 3 times since; their sums are those of all texts.
 expect 0 attribute "$work/model.onnx" --config "$work/config.ini" --rows s201,s202 --methods integrated,gradient -o "$work/a.csv"
+expect 0 attribute "$work/model.onnx" --data "$work/test.csv" --rows s201,s202 --methods integrated,gradient -o "$work/b.csv"
+cmp "$work/a.csv" "$work/b.csv" || fail "attribute says otherwise by the model alone"
 [[ $(tail -n +2 "$work/a.csv" | cut -d, -f4 | sort -u | tr '\n' ',') == "age,age since,age there,drug,drug since,drug there,ward,ward since,ward there," ]] ||
     fail "channels: $(cut -d, -f4 "$work/a.csv" | sort -u | tr '\n' ',')"
 sums=$(awk -F, '$5 == "" && $4 != "channel" { sum[$2] += $9 } END { printf "%.3f %.3f", sum["s201"], sum["s202"] }' "$work/a.csv")

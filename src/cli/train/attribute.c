@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What rnnpack attribute explains, read as a configuration of a training says.
+ * What rnnpack attribute explains, read as the model says, or a configuration of a training.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +9,7 @@
 #include "../attribute.h"
 #include "embeddings.h"
 #include "experiment.h"
+#include "recipe.h"
 
 static void drop_batch(batch *b) { batch_free(b); }
 
@@ -23,9 +24,8 @@ static int take_inputs(reasons *r, const batch *b, const char *path)
         rnnp_port_info port = {.struct_size = sizeof port};
         rnnp_model_input_info(r->model, i, &port);
         if (port.dtype != b->inputs[i].dtype || port.rank != b->inputs[i].rank)
-            return cli_fail("%s: input '%s' is %s %s, the configuration's data are %s %s", path, port.name,
-                            rnnp_dtype_name(port.dtype), cli_shape(port.rank, port.shape, port.symbol),
-                            rnnp_dtype_name(b->inputs[i].dtype),
+            return cli_fail("%s: input '%s' is %s %s, the data are %s %s", path, port.name, rnnp_dtype_name(port.dtype),
+                            cli_shape(port.rank, port.shape, port.symbol), rnnp_dtype_name(b->inputs[i].dtype),
                             cli_shape(b->inputs[i].rank, b->inputs[i].shape, NULL));
         r->t.inputs[i] = b->inputs[i];
         r->t.inputs[i].data = cli_tensor_alloc(&b->inputs[i]);
@@ -69,12 +69,13 @@ static void take_names(reasons *r, const train_config *config, const dataset *se
 
 /* The texts of an embedded column are one channel, whose value is the number of the text, from 1 on. Their masks are
  * equal, and so are their times since. */
-static int merge_columns(reasons *r, const task *t, const dataset *set)
+/* `like` has the columns before they are filled. */
+static int merge_columns(reasons *r, const train_config *config, const dataset *like, const dataset *set)
 {
-    const size_t raw = t->train.features, n = set->features;
+    const size_t raw = like->features, n = set->features;
     AUTO_EMBEDDINGS e = {0};
-    if (!t->config.embed.n) return CLI_OK;
-    TRY(embeddings_read(&t->config, t->train.columns, raw, &e));
+    if (!config->embed.n) return CLI_OK;
+    TRY(embeddings_read(config, like->columns, raw, &e));
     r->merged = cli_alloc(n, sizeof *r->merged);
     r->part = cli_alloc(n, sizeof *r->part);
     r->columns = cli_alloc(n, sizeof *r->columns);
@@ -96,14 +97,42 @@ static int merge_columns(reasons *r, const task *t, const dataset *set)
     return CLI_OK;
 }
 
+static int check(const train_config *config, const cli_call *call)
+{
+    if (config->format == DATA_TOKENS)
+        return cli_fail("tokens have no gradient: the model reads whole numbers, so there is nothing to attribute to");
+    return config->embed.n && call->channels ? cli_misuse("--channels: columns of [model] embed go by their names")
+                                             : CLI_OK;
+}
+
+/* The set, prepared, becomes the rows. */
+static int take(reasons *r, const train_config *config, const dataset *like, const dataset *set, const char *path)
+{
+    AUTO_ROWS all = split_all(set);
+    __attribute__((cleanup(drop_batch))) batch b = {0};
+    const network net = {.lengths = rnnp_model_input_count(r->model) > 1};
+    TRY(batch_fill(&b, config, &net, set, all.at, all.n));
+    TRY(take_inputs(r, &b, path));
+    take_names(r, config, set);
+    return merge_columns(r, config, like, set);
+}
+
+int reasons_from_recipe(reasons *r, const cli_call *call)
+{
+    AUTO_RECIPE told = {0};
+    __attribute__((cleanup(dataset_free))) dataset set = {0};
+    if (call->arrays.n != 1) return cli_misuse("--data is given once, unless it is a .npy file for each input");
+    TRY(recipe_read(r->model, call->operands[0], &told));
+    TRY(check(&told.config, call));
+    TRY(recipe_data(&told, call->arrays.at[0].value, &set));
+    return take(r, &told.config, &told.like, &set, call->operands[0]);
+}
+
 int reasons_configure(reasons *r, const cli_call *call)
 {
     cli_call as = *call; /* as eval would be told */
     AUTO_TASK t = {.call = &as, .path = call->config};
-    AUTO_ROWS all = {0};
     __attribute__((cleanup(dataset_free))) dataset set = {0};
-    __attribute__((cleanup(drop_batch))) batch b = {0};
-    network net = {.lengths = rnnp_model_input_count(r->model) > 1};
     if (call->arrays.n > 1) return cli_misuse("with --config, --data is given once");
     as.quiet = 1;
     as.seed = SIZE_MAX;
@@ -111,14 +140,8 @@ int reasons_configure(reasons *r, const cli_call *call)
     TRY(task_configure(&t, NULL));
     if (as.test) t.config.test_labels[0] = '\0'; /* which were of another file */
     t.config.shared = SHARED_ALLOW;              /* what is explained is not judged by it */
-    if (t.config.format == DATA_TOKENS)
-        return cli_fail("tokens have no gradient: the model reads whole numbers, so there is nothing to attribute to");
-    if (t.config.embed.n && call->channels) return cli_misuse("--channels: columns of [model] embed go by their names");
+    TRY(check(&t.config, call));
     TRY(task_open(&t, NULL, 0));
     TRY(experiment_prepared(&t.e, &set));
-    all = split_all(&set);
-    TRY(batch_fill(&b, &t.config, &net, &set, all.at, all.n));
-    TRY(take_inputs(r, &b, call->operands[0]));
-    take_names(r, &t.config, &set);
-    return merge_columns(r, &t, &set);
+    return take(r, &t.config, &t.train, &set, call->operands[0]);
 }

@@ -58,6 +58,9 @@ typedef struct data_source {
 } data_source;
 
 int dataset_read(const data_source *from, dataset *set);
+/* The same, cut into windows or to a length as the configuration says, unless it is to stay whole; no sequence is an
+ * error. */
+int dataset_open(const data_source *from, int whole, dataset *set);
 /* A copy in memory of its own. */
 void dataset_copy(const dataset *set, dataset *copy);
 void dataset_free(dataset *set);

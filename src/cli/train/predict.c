@@ -9,17 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* New data, as the model takes them. */
-static int read_new(const recipe *r, const char *path, dataset *set)
-{
-    vocabulary words = r->words; /* is not grown */
-    TRY(dataset_read(&(data_source){.config = &r->config, .path = path, .like = &r->like, .words = &words}, set));
-    if (r->config.window || r->config.longest) dataset_cut(&r->config, set);
-    if (!set->n) return cli_fail("%s has no usable sequence", path);
-    if (target_is_class(r->config.target) && !set->classes) dataset_adopt_classes(&r->like, set);
-    return set->tokens ? CLI_OK : dataset_fill(&r->config, set, r->fill);
-}
-
 static int ask_model(const rnnp_model *model, const char *name, const recipe *r, const dataset *set,
                      rnnp_context *context, scores *found)
 {
@@ -54,11 +43,10 @@ int cli_predict(const cli_call *call)
     TRY(cli_context(call->threads, call->isa, &context));
     TRY(cli_load(context, path, call, 1, &model));
     TRY(recipe_read(model, path, &r));
-    if (r.config.target == TARGET_STEP_LABEL) r.config.annotations = ANNOTATIONS_NONE; /* new data have none */
     TRY(decider_read(model, path, &d));
     if (target_is_input(r.config.target))
         return cli_fail("%s forecasts numbers; rnnpack run gives them, rnnpack eval their errors", path);
-    TRY(read_new(&r, call->data, &set));
+    TRY(recipe_data(&r, call->data, &set));
     TRY(ask_model(model, path, &r, &set, context, &found));
     if (cli_given(call, "--threshold") && r.config.target != TARGET_LABEL)
         return cli_fail("--threshold: %s does not predict one class per sequence", path);

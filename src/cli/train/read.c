@@ -15,3 +15,11 @@ int dataset_read(const data_source *from, dataset *set)
                         from->labels);
     return readers[format](from, set);
 }
+
+int dataset_open(const data_source *from, int whole, dataset *set)
+{
+    const train_config *c = from->config;
+    TRY(dataset_read(from, set));
+    if ((c->window || c->longest) && !whole) dataset_cut(c, set);
+    return set->n ? CLI_OK : cli_fail("%s has no usable sequence", from->path);
+}

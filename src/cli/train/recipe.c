@@ -40,6 +40,7 @@ int recipe_attach(rnnp_context *context, rnnp_model *model, const train_config *
     TRY(metadata_set(context, model, METADATA "units", set->units, set->features));
     TRY(metadata_set(context, model, METADATA "classes", set->class_names, set->classes));
     if (words && words->size) TRY(metadata_set(context, model, METADATA "words", words->words + 1, words->size - 1));
+    TRY(metadata_set_list(context, model, METADATA "embed", &config->embed));
     snprintf(rate, sizeof rate, "%llu / %llu", (unsigned long long)set->rate[0], (unsigned long long)set->rate[1]);
     if (set->rate[0]) TRY(cli_status(context, rnnp_model_set_metadata(model, METADATA "rate", rate)));
     return set_fill(context, model, fill, set->features);
@@ -94,6 +95,7 @@ int recipe_read(const rnnp_model *model, const char *name, recipe *r)
             "rnnpack eval reads data as a configuration says",
             name);
     TRY(config_read_data(name, data, &r->config));
+    if (r->config.target == TARGET_STEP_LABEL) r->config.annotations = ANNOTATIONS_NONE; /* new data have none */
     TRY(read_fill(model, name, r));
     TRY(read_names(model, name, METADATA "columns", r->like.features, &r->like.columns));
     TRY(read_names(model, name, METADATA "units", r->like.features, &r->like.units));
@@ -102,12 +104,25 @@ int recipe_read(const rnnp_model *model, const char *name, recipe *r)
         return metadata_damaged(name, METADATA "rate");
     if (rate) r->like.rate[0] = steps, r->like.rate[1] = seconds;
     TRY(read_words(model, r));
+    char **embedded = metadata_list(model, METADATA "embed", &r->config.embed.n);
+    r->config.embed.at = embedded;
     const int tokens = r->config.format == DATA_TOKENS;
     if (tokens ? !r->words.size : !r->fill) return metadata_damaged(name, tokens ? METADATA "words" : METADATA "fill");
     if (r->config.format == DATA_CSV && !r->like.columns) return metadata_damaged(name, METADATA "columns");
     build_name_targets(&r->config, &r->like);
     if (target_is_class(r->config.target) && r->like.classes < 2) return metadata_damaged(name, METADATA "classes");
     return CLI_OK;
+}
+
+int recipe_data(const recipe *r, const char *path, dataset *set)
+{
+    vocabulary words = r->words; /* is not grown */
+    TRY(dataset_open(&(data_source){.config = &r->config, .path = path, .like = &r->like, .words = &words}, 0, set));
+    if (target_is_class(r->config.target) && !set->classes) dataset_adopt_classes(&r->like, set);
+    if (set->tokens) return CLI_OK;
+    if (set->features != r->like.features)
+        return cli_fail("%s has %zu features, the training data had %zu", path, set->features, r->like.features);
+    return dataset_fill(&r->config, set, r->fill);
 }
 
 void recipe_free(recipe *r)

@@ -8,6 +8,7 @@
  *     rnnpack.fill      what a missing value at the beginning becomes, a number for each feature
  *     rnnpack.classes   names of the classes
  *     rnnpack.words     of tokens, from number 1 on
+ *     rnnpack.embed     [model] embed, which tells what columns mean
  *
  * What is done with its probabilities is in decider.h.
  */
@@ -28,6 +29,8 @@ int recipe_attach(rnnp_context *context, rnnp_model *model, const train_config *
                   const vocabulary *words, const float *fill);
 /* `name` is the model's, for messages. Free it either way. */
 int recipe_read(const rnnp_model *model, const char *name, recipe *r);
+/* New data as the model takes them, filled; data without labels get the names of the training's classes. */
+int recipe_data(const recipe *r, const char *path, dataset *set);
 void recipe_free(recipe *r);
 #define AUTO_RECIPE __attribute__((cleanup(recipe_free))) recipe
 

@@ -74,9 +74,8 @@ static int read_set(task *t, const dataset *like, int grow, dataset *set)
     const data_source training = {.config = c, FILES_OF(c, train), .words = &t->words, .grow = grow},
                       test = {.config = c, FILES_OF(c, test), .like = like, .words = &t->words};
     const char *name = like ? c->test : c->train;
-    TRY(dataset_read(like ? &test : &training, set));
-    if ((c->window || c->longest) && !whole) dataset_cut(c, set);
-    return set->n ? check_steps(c, set, name) : cli_fail("%s has no usable sequence", name);
+    TRY(dataset_open(like ? &test : &training, whole, set));
+    return check_steps(c, set, name);
 }
 
 /* Whether sequences differ in length, so that the model must be told. */
