@@ -33,6 +33,7 @@ rnnp_version_of(protobuf-c "${PROTOBUF_C_INCLUDE_DIR}/protobuf-c/protobuf-c.h"
 rnnp_version_of(onnx "${ONNX_PROTO_DIR}/onnx/onnx.proto" "^ *IR_VERSION = 0x0*([0-9a-f]+);")
 rnnp_version_of(csv "${CSV_INCLUDE_DIR}/csv.h" "define CSV_[MR][AIE][JNL][A-Z]+ +([0-9]+)")
 rnnp_version_of(z "${ZLIB_INCLUDE_DIRS}/zlib.h" "define ZLIB_VERSION \"([^\"]+)\"")
+rnnp_version_of(microhttpd "${MICROHTTPD_INCLUDE_DIR}/microhttpd.h" "define MHD_VERSION 0x0*([0-9]+)")
 rnnp_version_of(mpi "${RNNP_MPI_HEADER}" "define OMPI_[MR][AIE][JNL][A-Z]+_VERSION +([0-9]+)")
 file(WRITE ${PROJECT_BINARY_DIR}/libc.c "#include <limits.h>\n")
 execute_process(COMMAND ${CMAKE_C_COMPILER} -E -dM ${PROJECT_BINARY_DIR}/libc.c OUTPUT_VARIABLE macros ERROR_QUIET)

@@ -52,7 +52,7 @@ typedef struct cli_call {
     int json, kernels, limits, again, dry_run, this_host, resume, quiet, saturate, f64_as_f32;
     /* watch */
     const char *source, *speed, *format, *watched, *gap, *state, *scores;
-    size_t queue;
+    size_t queue, http;
     double rate, resample, smooth, on, off, least, refractory, gap_after;
     int offline, stats;
     cli_pairs inputs, outputs, arrays, keep, carry, bound;

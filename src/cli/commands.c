@@ -275,6 +275,8 @@ const cli_command cli_commands[] = {
          {"--offline", NULL, "take the steps of a file many at once: the same results sooner", CLI_FLAG, AT(offline),
           NULL},
          {"--stats", NULL, "print how long samples took, from their arrival to their score", CLI_FLAG, AT(stats), NULL},
+         {"--http", "PORT", "show it on a page of this machine, http://127.0.0.1:PORT/ (0: any free port)", CLI_SIZE,
+          AT(http), NULL},
          {"--carry", "INPUT=OUTPUT",
           "an output that is carried to an input of the next step (rnnpack inspect proposes some)", CLI_PAIRS,
           AT(carry), NULL},

@@ -261,7 +261,7 @@ TEST(lines_are_samples)
 TEST(a_line_has_an_end)
 {
     parser *p = cli_alloc(1, sizeof *p);
-    char *line, *text = cli_alloc(PARSE_LINE + 3, 1);
+    char *line, *text = cli_alloc(PARSE_LINE + 4, 1);
 
     memset(text, '1', PARSE_LINE);
     strcpy(text + PARSE_LINE, "\n2\n"); /* the last byte is no part of what is given */

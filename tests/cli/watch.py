@@ -2,6 +2,7 @@
 """watch.py PROGRAM SOURCE_TREE: rnnpack watch on files, stdin, datagrams and a serial line, against scores and alarms that
 are computed here from what rnnpack run gives for the whole signal."""
 
+import http.client
 import json
 import os
 import pty
@@ -501,6 +502,53 @@ os.close(slave)
 os.close(master)
 taken = [float(v) for v in forecasts(np.array([1.0, 2, 2, 3, 4]))[:, 0]]
 close(scores(), taken)
+
+# ---- The page ----
+
+
+def ask(port, path="/", method="GET", **heads):
+    c = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    c.request(method, path, headers=heads)
+    r = c.getresponse()
+    return r.status, r.read(), r.headers
+
+
+if b"without libmicrohttpd" in subprocess.run([PROGRAM, "watch", FORECASTER, "--source", "x.csv", "--http", "0"],
+                                              capture_output=True).stderr:
+    refused(1, "--http: this rnnpack was built without libmicrohttpd, so it has no page", FORECASTER, "--source", "x.csv",
+            "--http", "0")
+    print("without the page")
+else:
+    live = Live(FORECASTER, "--source", "holes.csv", *ON, "--speed", "20x", "--http", "0", "--channels", "MLII")
+    page = live.events[0]["page"]
+    port = int(re.fullmatch(r"http://127\.0\.0\.1:(\d+)/", page)[1])
+    status, body, heads = ask(port)
+    same([status, body], [200, open(f"{TREE}/src/cli/watch/page.html", "rb").read()])
+    assert "default-src 'none'" in heads["Content-Security-Policy"] and not heads["Access-Control-Allow-Origin"]
+    live.until("gap_end")
+    data = json.loads(ask(port, "/data?from=0&event=0")[1])
+    same(data["channels"], ["MLII"])
+    same(data["events"][:9], live.events[:9])  # the start among them
+    assert data["step"] >= 2600 - 50 and data["gaps"] == 1 and data["latency"]["p50_us"] > 0, data
+    for step, score, low, high in data["buckets"]:
+        assert abs(low - filled[step]) < 1e-5 and low == high
+        assert step >= 500 or (score is None) == (step == 0) and (not step or abs(score - expected[step]) < 1e-4), step
+    more = json.loads(ask(port, f"/data?from={data['next']}&event={data['next_event']}")[1])
+    assert more["next"] >= data["next"] and all(b[0] > data["buckets"][-1][0] for b in more["buckets"])
+    same(json.loads(ask(port, "/data?from=99999999999999999999&event=x")[1])["buckets"], [])
+    same(ask(port, "/", "HEAD")[:2], (200, b""))
+    same(ask(port, Host="localhost")[0], 200)
+    for host in ("evil.example", f"evil.example:{port}", "127.0.0.1.evil.example", "localhost:x", ""):
+        same(ask(port, "/data", Host=host)[:2], (403, b"this page is for 127.0.0.1 and localhost\n"))
+    for method in ("POST", "PUT", "DELETE", "OPTIONS"):
+        same(ask(port, "/data", method)[:2], (405, b"this page is to look at\n"))
+    same(ask(port, "/../watch")[:2], (404, b"there is / and /data\n"))
+    if os.path.exists("/proc/net/tcp"):
+        listening = [line.split()[1] for line in open("/proc/net/tcp") if line.split()[3] == "0A"]
+        same([a for a in listening if a.endswith(f":{port:04X}")], [f"0100007F:{port:04X}"])
+    refused(1, f"--http {port}: Address already in use", FORECASTER, "--source", "x.csv", "--http", str(port))
+    live.stop()
+    refused(2, "--http needs a port up to 65535, not 65536", FORECASTER, "--source", "x.csv", "--http", "65536")
 
 # ---- Stdin that stops for a while, and stdout that nobody reads ----
 

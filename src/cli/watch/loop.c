@@ -48,6 +48,29 @@ void watch_tell_latency(watch *w)
     talk_end(&w->talk);
 }
 
+void watch_count(watch *w)
+{
+    const monitor *m = &w->monitor;
+    const latency *l = &m->latency;
+    if (!w->board) return;
+    const queue_counts counts = queue_count(&w->source.queue);
+    board_count(w->board, &(board_numbers){.step = m->position,
+                                           .steps = m->counts.steps,
+                                           .missing = m->counts.missing,
+                                           .gaps = m->counts.gaps,
+                                           .alarms = m->alarm.count,
+                                           .dropped = counts.dropped,
+                                           .garbled = counts.garbled,
+                                           .late = counts.late,
+                                           .waiting = counts.waiting,
+                                           .waiting_most = counts.most,
+                                           .p50 = latency_quantile(l, 0.5),
+                                           .p99 = latency_quantile(l, 0.99),
+                                           .p999 = latency_quantile(l, 0.999),
+                                           .most = l->most});
+    w->counted = cli_clock();
+}
+
 /* ---- What happens to the source ---- */
 
 static void tell_event(watch *w)
@@ -124,6 +147,7 @@ static int go_on(watch *w, float *x, queue_note *notes)
     tell_event(w);
     tell_waiting(w);
     if (!n) look_for_silence(w);
+    if (w->board && cli_clock() - w->counted > 0.05) watch_count(w);
     if (asked) {
         asked = 0;
         watch_tell_latency(w);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -11,6 +12,11 @@
 static void close_all(watch *w)
 {
     source_close(&w->source);
+#ifdef RNNP_CLI_WEB
+    web_close(w->web);
+#endif
+    if (w->board) board_destroy(w->board);
+    free(w->board);
     if (w->monitor.scores) fclose(w->monitor.scores);
     monitor_destroy(&w->monitor);
     talk_close(&w->talk);
@@ -39,6 +45,26 @@ static int open_files(watch *w)
     return CLI_OK;
 }
 
+static int open_page(watch *w)
+{
+    const size_t port = w->call->http;
+    if (!cli_given(w->call, "--http")) return CLI_OK;
+    if (port > 65535) return cli_misuse("--http needs a port up to 65535, not %zu", port);
+#ifdef RNNP_CLI_WEB
+    const parser *p = &w->source.parser;
+    char *const *names = p->wanted ? p->wanted : w->source.set.columns;
+    w->board = cli_alloc(1, sizeof *w->board);
+    board_create(w->board, p->features, w->talk.rate.num ? rec_hertz(w->talk.rate) : 0);
+    w->talk.listen = board_line;
+    w->talk.user = w->monitor.watch_user = w->board;
+    w->monitor.watch = board_step;
+    w->web = web_open(w->board, names, (unsigned)port);
+    return w->web ? CLI_OK : CLI_FAILED;
+#else
+    return cli_fail("--http: this rnnpack was built without libmicrohttpd, so it has no page");
+#endif
+}
+
 static void tell_start(watch *w)
 {
     static const char *const kinds[] = {
@@ -51,6 +77,13 @@ static void tell_start(watch *w)
         json_put(j, LONG_REAL("delay", (double)m->filter.half * (double)w->source.rate[1] / (double)w->source.rate[0]));
     json_put(j, TEXT("score", kinds[m->scoring.kind]));
     if (m->alarming) json_put(j, REAL("on", m->rules.on), REAL("off", m->rules.off));
+#ifdef RNNP_CLI_WEB
+    char page[64];
+    if (w->web) {
+        snprintf(page, sizeof page, "http://127.0.0.1:%u/", web_port(w->web));
+        json_put(j, TEXT("page", page));
+    }
+#endif
     talk_end(&w->talk);
 }
 
@@ -75,6 +108,7 @@ static int finish(watch *w, int code)
     if (code != CLI_OK && !w->end) w->end = "fault";
     if (code == CLI_OK) code = monitor_end(m, keep);
     if (w->call->stats) watch_tell_latency(w);
+    watch_count(w);
     tell_end(w);
     if (keep && code == CLI_OK) code = monitor_save(m, w->call->state);
     if (m->scores) {
@@ -91,6 +125,7 @@ int cli_watch(const cli_call *call)
     TRY(watch_set_up(&w));
     TRY(check_files(&w));
     TRY(talk_open(&w.talk));
+    TRY(open_page(&w));
     TRY(open_files(&w));
     watch_listen();
     TRY(source_start(&w.source));

@@ -4,14 +4,17 @@
  *
  *   watch.c     the command, from its start to its end
  *   setup.c     the options, the model's recipe, and what follows from both
+ *   board.c     the latest of it, for the page (web.c, page.html)
  *   loop.c      samples from the source (source.h) to the monitor (monitor.h), and what happens meanwhile
  */
 #ifndef RNNP_CLI_WATCHING_H
 #define RNNP_CLI_WATCHING_H
 
 #include "../train/recipe.h"
+#include "board.h"
 #include "monitor.h"
 #include "source.h"
+#include "web.h"
 
 typedef struct watch {
     const cli_call *call;
@@ -23,9 +26,12 @@ typedef struct watch {
     monitor monitor;
     talk talk;
     double gap_after; /* seconds */
+    board *board;     /* with --http, and its server */
+    web *web;
 
     /* loop.c */
-    double last; /* when the last sample arrived */
+    double last;    /* when the last sample arrived */
+    double counted; /* when the board was last told the numbers */
     int begun, silent, behind;
     uint64_t events; /* of the source, that were told */
     const char *end; /* why it ended */
@@ -38,5 +44,7 @@ void watch_listen(void);
 /* Until the input ends, a signal comes or stdout fails. */
 int watch_run(watch *w);
 void watch_tell_latency(watch *w);
+/* The numbers of the page. */
+void watch_count(watch *w);
 
 #endif
