@@ -318,7 +318,7 @@ RNNP_API rnnp_status rnnp_peers_gather(const rnnp_context *context, const rnnp_p
  *   Memory   what is added to rnnp_trainer_bytes(): the other processes' sums of this process's part of the gradient,
  *            together about as large as one or two gradients.
  *   Errors   of a step on one process are errors on all, with the same status and the process's sentence. A step also
- *            compares step counts, numbers of rows, rates and, now and then, parameters: RNNP_ERR_STATE.
+ *            compares step counts, numbers of rows, rates and, now and then, parameters: RNNP_ERR_ARG.
  *
  * Initialising, adopting, freezing, setting rates, loading a checkpoint, and evaluating remain calls of one process;
  * all make the same.

@@ -81,12 +81,15 @@ static const char *sentence_of(char text[SENTENCE], const char *format, va_list 
     return cli_plain(text);
 }
 
+size_t cli_rank;
+
 int cli_fail(const char *format, ...)
 {
-    char text[SENTENCE];
+    char text[SENTENCE], rank[32] = "";
     va_list list;
     va_start(list, format);
-    fprintf(stderr, "rnnpack: %s\n", sentence_of(text, format, list));
+    if (cli_rank) snprintf(rank, sizeof rank, "rank %zu: ", cli_rank);
+    fprintf(stderr, "rnnpack: %s%s\n", rank, sentence_of(text, format, list));
     va_end(list);
     return CLI_FAILED;
 }
@@ -95,6 +98,7 @@ void cli_warn(const char *format, ...)
 {
     char text[SENTENCE];
     va_list list;
+    if (cli_rank) return; /* rank 0 warns of the same */
     va_start(list, format);
     fprintf(stderr, "rnnpack: warning: %s\n", sentence_of(text, format, list));
     va_end(list);

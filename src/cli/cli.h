@@ -48,8 +48,8 @@ typedef struct cli_call {
     const char *interval, *subgroups, *curves, *report;
     const char *pick, *target, *score, *baseline, *methods, *channels;
     size_t threads, batch, steps, seed, points, window, time_axis, bootstrap;
-    double seconds, tolerance, confidence, threshold;
-    int json, kernels, limits, again, dry_run, this_host, resume, quiet, saturate, f64_as_f32;
+    double seconds, tolerance, confidence, threshold, mpi_timeout;
+    int json, kernels, limits, again, dry_run, this_host, resume, quiet, saturate, f64_as_f32, mpi;
     /* watch */
     const char *source, *speed, *format, *watched, *gap, *state, *scores;
     size_t queue, http;
@@ -142,6 +142,8 @@ const char *cli_shape(size_t rank, const int64_t *shape, const char *const *symb
 /* "12 B", "3.5 KiB", ... */
 const char *cli_bytes(double bytes);
 
+/* Which of several ranks this process is (group.h): those other than 0 say so. */
+extern size_t cli_rank;
 /* Prints "rnnpack: ..." on stderr, plainly, and returns CLI_FAILED. */
 int cli_fail(const char *format, ...) __attribute__((format(__printf__, 1, 2)));
 /* Prints "rnnpack: warning: ..." the same way. */

@@ -32,6 +32,10 @@
     {"--outputs", "LIST", "the only outputs, separated by commas; what they do not need is not looked at", CLI_TEXT, \
      AT(wanted), NULL}, \
     {"--f64-as-f32", NULL, "compute in f32 what the file computes in f64", CLI_FLAG, AT(f64_as_f32), NULL}
+#define MPI(what) \
+    {"--mpi", NULL, "under mpirun: " what, CLI_FLAG, AT(mpi), NULL}, \
+    {"--mpi-timeout", "SECONDS", "how long a rank may be silent before the others give up", CLI_NUMBER, \
+     AT(mpi_timeout), "120"}
 #define SHAPE(steps_usual) \
     {"--batch", "B", "batch size, and size of dynamic dimensions named batch, N or B", CLI_COUNT, AT(batch), "1"}, \
     {"--steps", "T", "time steps, and size of all other dynamic dimensions", CLI_COUNT, AT(steps), steps_usual}
@@ -211,7 +215,8 @@ const cli_command cli_commands[] = {
               AT(checkpoint), NULL},
              {"--resume", NULL, "continue from the checkpoint; the result is the same, bit by bit", CLI_FLAG,
               AT(resume), NULL},
-             {"--curve", "FILE.svg", "write a plot of the losses over the epochs", CLI_TEXT, AT(curve), NULL}, TASK),
+             {"--curve", "FILE.svg", "write a plot of the losses over the epochs", CLI_TEXT, AT(curve), NULL}, TASK,
+             MPI("all ranks train one model, the same as one process would, bit by bit")),
      RUN(cli_train)},
     {"predict", "MODEL", "say what a trained model predicts for new data",
      "Predicts the class of each sequence of new data, which need no labels. The model says how\n"

@@ -129,7 +129,8 @@ static void pass_time(double waited)
 
 static rnnp_status too_late(rnnp_mpi *m, const mpi_message *message)
 {
-    snprintf(m->reason, sizeof m->reason, "rank %d has not %s for %g s: it has ended, hangs, or cannot be reached",
+    snprintf(m->reason, sizeof m->reason,
+             "rank %d has not %s for %g s: it, or a rank that it waits for, has ended, hangs, or cannot be reached",
              message->rank, message->sent ? "taken a message" : "answered", m->timeout);
     m->failed = 1;
     return RNNP_ERR_IO;

@@ -363,7 +363,7 @@ static rnnp_status compare(const rnnp_trainer *t)
     for (size_t k = 1; k < t->peers.ranks; k++) {
         const char *what = difference(&t->words[0], &t->words[k]);
         if (what)
-            return rnnp_fail(t->context, RNNP_ERR_STATE, "after %llu steps rank %zu has another %s than rank 0",
+            return rnnp_fail(t->context, RNNP_ERR_ARG, "after %llu steps rank %zu has another %s than rank 0",
                              (unsigned long long)t->steps, k, what);
     }
     return RNNP_OK;

@@ -14,5 +14,5 @@ done
 start=$SECONDS
 ranks 3 "$1" hang
 ((status != 0 && SECONDS - start < 20)) || fail "hang: status $status after $((SECONDS - start)) s"
-grep -q "said in time" "$work/out" && ! grep -q FAILED "$work/err" || fail "hang"
+if ! grep -q "said in time" "$work/out" || grep -q FAILED "$work/err"; then fail "hang"; fi
 echo "messages, errors and a rank that hangs: ok"

@@ -308,8 +308,8 @@ TEST(test_failures)
     fails_everywhere(BAD_INPUT, RNNP_ERR_ARG, "rank 2: input x: row 64, element 0 of it is inf");
     fails_everywhere(ABSENT, RNNP_ERR_IO, "nobody answers");
     fails_everywhere(OTHER_SEED, RNNP_ERR_STATE, "rank 2 has another penalty, clipping or dropout than rank 0");
-    fails_everywhere(OTHER_RATE, RNNP_ERR_STATE, "after 1 steps rank 2 has another learning rate than rank 0");
-    fails_everywhere(OTHER_ROWS, RNNP_ERR_STATE, "after 0 steps rank 2 has another number of rows in the batch");
+    fails_everywhere(OTHER_RATE, RNNP_ERR_ARG, "after 1 steps rank 2 has another learning rate than rank 0");
+    fails_everywhere(OTHER_ROWS, RNNP_ERR_ARG, "after 0 steps rank 2 has another number of rows in the batch");
 }
 
 /* Parameters are compared in the first step, and then every 64. */
@@ -320,7 +320,7 @@ TEST(test_parameters_differ)
     p[1].odd = OTHER_VALUE;
     run_all(p, 2, &like, 20);
     assert_non_null(strstr(p[0].sentence, "after 64 steps rank 1 has another value of some parameter than rank 0"));
-    assert_int_equal(p[1].status, RNNP_ERR_STATE);
+    assert_int_equal(p[1].status, RNNP_ERR_ARG);
 }
 
 /* ---- Gathering ---- */

@@ -2,6 +2,7 @@
 #include "experiment.h"
 #include "decider.h"
 #include "embeddings.h"
+#include "together.h"
 #include "recipe.h"
 
 #include <math.h>
@@ -160,9 +161,9 @@ int experiment_once(const experiment *e, const row_list *kept, const row_list *h
     own_lines = own.at;
     TRY(code);
     const asking a = {e, &p.net, from_test ? &p.test : &p.train, asked, scores_of_trainer, trainer};
-    if (asked->n) TRY(scores_ask(found, &a));
+    if (asked->n) TRY(together_ask(found, &a));
     if (held_out && held->n)
-        TRY(scores_ask(held_out, &(const asking){e, &p.net, &p.train, held, scores_of_trainer, trainer}));
+        TRY(together_ask(held_out, &(const asking){e, &p.net, &p.train, held, scores_of_trainer, trainer}));
     if (!model) return CLI_OK;
     TRY(finish_model(e, p.net, trainer, model));
     return recipe_attach(e->context, *model, e->config, e->train, e->words, p.fill);

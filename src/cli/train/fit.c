@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #define _POSIX_C_SOURCE 200809L
 
-#include "training.h"
+#include "together.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -179,7 +179,7 @@ static void save(const fitting *f)
 {
     note *n = (note *)(void *)f->memory;
     const size_t bytes = sizeof *n + f->parameters * sizeof(float);
-    if (!f->job->e->checkpoint) return;
+    if (!f->job->e->checkpoint || !cli_group_leads(f->job->e->group)) return;
     *n = (note){sizeof *n, f->epoch, f->best_epoch, f->best, f->schedule, *f->job->id};
     const rnnp_status status = rnnp_trainer_save_file(f->trainer, f->job->e->checkpoint, f->memory, bytes);
     if (status != RNNP_OK) {
@@ -204,11 +204,30 @@ static int resume(fitting *f)
     f->schedule.best = n->schedule.best; /* its state alone: the configuration may have more epochs now */
     f->schedule.waited = n->schedule.waited;
     f->schedule.drops = n->schedule.drops;
+    const cli_claim same = {"checkpoint", identity_of_bytes(f->memory, want)};
+    TRY(cli_group_agree(f->job->e->group, &same, 1));
     printf("continuing after epoch %zu\n", f->epoch);
     return CLI_OK;
 }
 
 /* ---- Epochs ---- */
+
+/* After the sentence that says why. */
+static void say_stopped(const fitting *f, size_t epoch, const char *where)
+{
+    const char *const checkpoint = f->job->e->checkpoint;
+    cli_fail("stopped at epoch %zu, %s%s%s", epoch, where, checkpoint ? "; the last good state is in " : "",
+             checkpoint ? checkpoint : "");
+}
+
+static void say_step(const fitting *f, rnnp_status status, size_t step, size_t steps)
+{
+    char where[64];
+    if (!cli_group_says(f->job->e->group, status)) return;
+    cli_status(f->job->e->context, status);
+    snprintf(where, sizeof where, "step %zu of %zu", step + 1, steps);
+    say_stopped(f, f->epoch + 1, where);
+}
 
 static int run_epoch(fitting *f, epoch_line *line)
 {
@@ -228,14 +247,13 @@ static int run_epoch(fitting *f, epoch_line *line)
                                         .n_inputs = f->b.n_inputs,
                                         .target = &f->b.target,
                                         .weights = f->b.has_weights ? &f->b.weights : NULL};
+        cli_group_step_begin(job->e->group);
         if (status == RNNP_OK) status = rnnp_trainer_step(f->trainer, &given, &result);
+        cli_group_step_end(job->e->group);
         if (status != RNNP_OK) {
             cli_progress_end();
             if (job->e->trial && status == RNNP_ERR_STATE) return FIT_DIVERGED;
-            cli_status(job->e->context, status);
-            cli_fail("stopped at epoch %zu, step %zu of %zu%s%s", f->epoch + 1, k + 1, batches,
-                     job->e->checkpoint ? "; the last good state is in " : "",
-                     job->e->checkpoint ? job->e->checkpoint : "");
+            say_step(f, status, k, batches);
             return status == RNNP_ERR_STATE ? FIT_DIVERGED : CLI_FAILED;
         }
         line->loss += result.loss * result.weight;
@@ -254,7 +272,9 @@ static int look_at_held(fitting *f, epoch_line *line, int *stop)
     const fit_job *job = f->job;
     const asking a = {job->e, job->net, job->set, job->held, scores_of_trainer, f->trainer};
     AUTO_SCORES s = {0};
-    TRY(scores_ask(&s, &a));
+    const int code = together_ask(&s, &a);
+    if (code == CLI_FAILED && job->e->group) say_stopped(f, f->epoch, "its evaluation");
+    TRY(code);
     line->held_loss = s.loss;
     line->held_score = scores_value(&s, job->e->config);
     rnnp_schedule_score(&f->schedule, line->held_score);
@@ -323,6 +343,7 @@ static int run(fitting *f, const rnnp_model *model)
     f->order = cli_alloc(job->kept->n, sizeof *f->order);
     f->memory = cli_alloc(sizeof(note) + f->parameters * sizeof(float), 1);
     TRY(start_from(f));
+    TRY(together_join(job->e, f->trainer));
     if (job->e->resume) TRY(resume(f));
     return run_epochs(f);
 }

@@ -31,21 +31,49 @@ static int counts(const ini_key *k)
     return strcmp(k->section, "search") != 0 && strcmp(k->section, "predict") != 0; /* which is fitted afterwards */
 }
 
-void identity_make(const train_config *config, uint64_t data, uint64_t seed, identity *id)
+/* Whether ranks that train together must have the same: not where files are, as their content is compared, nor what
+ * each does with its own CPUs. */
+static int counts_together(const ini_key *k)
 {
-    *id = (identity){.data = data, .seed = seed};
+    const int file = strcmp(k->section, "data") == 0 && k->kind == KEY_TEXT &&
+                     (strncmp(k->name, "train", 5) == 0 || strncmp(k->name, "test", 4) == 0);
+    return !file && strcmp(k->name, "start") != 0 && strcmp(k->name, "threads") != 0 &&
+           strcmp(k->name, "recompute") != 0;
+}
+
+static void add_keys(const train_config *config, int (*wanted)(const ini_key *k), identity *id)
+{
     for (size_t i = 0; config_key(i); i++) {
         const ini_key *k = config_key(i);
         const char *at = (const char *)config + k->at;
-        if (counts(k) && k->kind == KEY_LIST) {
+        if (wanted(k) && k->kind == KEY_LIST) {
             const text_list *list = (const void *)at;
             id->parts[i] = add_texts(0, list->at, list->n);
-        } else if (counts(k))
+        } else if (wanted(k))
             id->parts[i] = add(0, at, k->kind == KEY_TEXT ? strlen(at) : k->size);
         for (size_t n = 0; k->kind == KEY_LAYERS && n < config->n_layers; n++)
             id->parts[i] = add(id->parts[i] + n, config->layers[n].text, strlen(config->layers[n].text));
     }
 }
+
+void identity_make(const train_config *config, uint64_t data, uint64_t seed, identity *id)
+{
+    *id = (identity){.data = data, .seed = seed};
+    add_keys(config, counts, id);
+}
+
+void identity_of_run(const train_config *config, identity *id)
+{
+    *id = (identity){.seed = config->seed};
+    add_keys(config, counts_together, id);
+    for (size_t i = 0; i < config->n_variables; i++) {
+        const search_variable *v = &config->variables[i];
+        id->data = add(add(id->data, v->name, strlen(v->name)), &v->n, sizeof v->n);
+        for (size_t c = 0; c < v->n; c++) id->data = add(id->data + c, v->choice[c], strlen(v->choice[c]));
+    }
+}
+
+uint64_t identity_of_bytes(const void *bytes, size_t size) { return add(0, bytes, size); }
 
 int identity_check(const identity *was, const identity *is, const char *checkpoint)
 {

@@ -14,6 +14,7 @@
 #include "../report/report.h"
 #include "decider.h"
 #include "experiment.h"
+#include "together.h"
 
 typedef struct job {
     task *t;
@@ -117,6 +118,7 @@ static int write_curve(const job *j, const history *past)
 /* The model first; what fails does not keep back the rest. */
 static void write_all(job *j, const result *kept)
 {
+    if (!cli_group_leads(j->t->e.group)) return;
     if (kept->past.unsaved) j->failed = 1;
     if (j->t->call->output &&
         outputs_keep_model(j->t->e.context, kept->model, &j->t->words, j->t->call->output) != CLI_OK)
@@ -179,7 +181,7 @@ static int with_folds(job *j)
     report_intervals(&all, &j->t->train, c, &j->how, NULL);
     TRY(decider_fit(&j->by_folds, c, &j->t->train, &all, 1));
     decider_print(&j->by_folds);
-    j->failed |= task_write(j->t, &all, &j->t->train) != CLI_OK;
+    if (cli_group_leads(j->t->e.group)) j->failed |= task_write(j->t, &all, &j->t->train) != CLI_OK;
     return CLI_OK;
 }
 
@@ -190,22 +192,32 @@ static int train(job *j)
     const int wanted = call->output || call->curve;
     TRY(task_configure(t, NULL));
     TRY(resampling_of(call, &j->how));
-    TRY(check_outputs(j));
+    if (cli_group_leads(t->e.group)) TRY(check_outputs(j));
     TRY(task_open(t, NULL, call->checkpoint != NULL));
+    TRY(together_begin(t->e.group, &t->config, t->e.train, t->e.test, t->e.words));
     TRY(search(t, wanted));
     t->e.checkpoint = call->checkpoint;
     t->e.resume = call->resume;
     if (t->config.folds) TRY(with_folds(j));
     if (!t->config.folds || wanted) TRY(with_seeds(j));
+    if (!call->quiet) TRY(cli_group_report(t->e.group));
     return j->failed ? CLI_FAILED : CLI_OK;
+}
+
+static int train_task(const cli_call *call, cli_group *group)
+{
+    AUTO_TASK t = {.call = call, .path = call->operands[0]};
+    job j = {.t = &t};
+    t.e.group = group;
+    const int code = train(&j);
+    decider_free(&j.by_folds);
+    return code == FIT_DIVERGED ? CLI_FAILED : code;
 }
 
 int cli_train(const cli_call *call)
 {
-    AUTO_TASK t = {.call = call, .path = call->operands[0]};
-    job j = {.t = &t};
+    cli_group group = {.mpi = NULL};
     if (call->resume && !call->checkpoint) return cli_misuse("--resume needs --checkpoint FILE");
-    const int code = train(&j);
-    decider_free(&j.by_folds);
-    return code == FIT_DIVERGED ? CLI_FAILED : code;
+    const int code = cli_group_open(call, &group);
+    return cli_group_close(&group, code == CLI_OK ? train_task(call, call->mpi ? &group : NULL) : code);
 }

@@ -26,7 +26,8 @@ typedef struct experiment {
     const char *checkpoint;
     uint64_t data; /* identity_of_data, with a checkpoint */
     int resume, quiet;
-    int trial; /* of a search: to diverge is a result, and no error */
+    struct cli_group *group; /* ranks that train together; NULL: this process alone */
+    int trial;               /* of a search: to diverge is a result, and no error */
 } experiment;
 
 /* ---- identity.c: what a training is made of, in numbers that a checkpoint keeps ---- */
@@ -38,6 +39,9 @@ typedef struct identity {
 /* Of a training set as it was read, and of its words (size 0: none). */
 uint64_t identity_of_data(const dataset *set, const vocabulary *words);
 void identity_make(const train_config *config, uint64_t data, uint64_t seed, identity *id);
+/* The parts are what several ranks of one training must have in common; data is of the variables of [search]. */
+void identity_of_run(const train_config *config, identity *id);
+uint64_t identity_of_bytes(const void *bytes, size_t size);
 /* Fails with the first key in which a checkpoint's training (was) and this one (is) differ. */
 int identity_check(const identity *was, const identity *is, const char *checkpoint);
 
