@@ -49,7 +49,7 @@ typedef struct cli_call {
     const char *pick, *target, *score, *baseline, *methods, *channels;
     size_t threads, batch, steps, seed, points, window, time_axis, bootstrap;
     double seconds, tolerance, confidence, threshold, mpi_timeout;
-    int json, kernels, limits, again, dry_run, this_host, resume, quiet, saturate, f64_as_f32, mpi;
+    int json, kernels, limits, again, dry_run, this_host, resume, quiet, saturate, f64_as_f32, mpi, share_host;
     /* watch */
     const char *source, *speed, *format, *watched, *gap, *state, *scores;
     size_t queue, http;

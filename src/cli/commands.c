@@ -34,7 +34,7 @@
     {"--f64-as-f32", NULL, "compute in f32 what the file computes in f64", CLI_FLAG, AT(f64_as_f32), NULL}
 #define MPI(what) \
     {"--mpi", NULL, "under mpirun: " what, CLI_FLAG, AT(mpi), NULL}, \
-    {"--mpi-timeout", "SECONDS", "how long a rank may be silent before the others give up", CLI_NUMBER, \
+    {"--mpi-timeout", "S", "how long a rank may be silent before the others give up", CLI_NUMBER, \
      AT(mpi_timeout), "120"}
 #define SHAPE(steps_usual) \
     {"--batch", "B", "batch size, and size of dynamic dimensions named batch, N or B", CLI_COUNT, AT(batch), "1"}, \
@@ -168,7 +168,9 @@ const cli_command cli_commands[] = {
          {"--grid", "standard", "tune hidden 32 to 1024, batch 1 to 64, steps 1 and 50, all cells, in place of models",
           CLI_TEXT, AT(grid), NULL},
          {"--again", NULL, "measure shapes again that already have a record of this host", CLI_FLAG, AT(again), NULL},
-         {"--dry-run", NULL, "measure and print, but write nothing", CLI_FLAG, AT(dry_run), NULL}, LOAD, ISA, JSON),
+         {"--dry-run", NULL, "measure and print, but write nothing", CLI_FLAG, AT(dry_run), NULL}, LOAD, ISA, JSON,
+         MPI("ranks on hosts of one kind share the shapes; rank 0 writes the records of all kinds"),
+         {"--share-host", NULL, "with --mpi: measure although ranks share a host", CLI_FLAG, AT(share_host), NULL}),
      RUN(cli_tune)},
     {"explain", "MODEL", "show which kernels a model gets on this host, and why",
      "Shows for each recurrent and dense layer of a model which tuning record applies, or why\n"

@@ -4,8 +4,7 @@
  */
 #define _POSIX_C_SOURCE 200809L
 
-#include "rnnpack/tune.h"
-
+#include "fleet.h"
 #include "model.h"
 
 #include <errno.h>
@@ -22,21 +21,14 @@ typedef struct numbers {
     size_t n, at[MOST_NUMBERS];
 } numbers;
 
-/* One measured shape, for the table. */
-typedef struct row {
-    rnnp_record record;
-    int measured;
-} row;
-
 typedef struct job {
     const cli_call *call;
     numbers batches, times, teams, formats;
     double seconds;
     char file[RNNP_RECORDS_PATH];
     char kept[RNNP_RECORDS_PATH]; /* where results are that could not be written to the file; "" for none */
-    row *rows;
-    size_t n_rows, room;
-    size_t n_shapes, n_plain; /* of all teams; those with nothing to choose */
+    cli_group *group;             /* NULL: this process alone */
+    tuned_list rows;
     double start;
     double shown, saved; /* when the progress line was last drawn, the file last written */
     rnnp_records *set;
@@ -177,7 +169,7 @@ static double gain(const rnnp_record *r) { return 1 - (double)r->ns / (double)r-
 static void save_now_and_then(job *j)
 {
     const double interval = 5;
-    if (j->call->dry_run || cli_clock() - j->saved < interval) return;
+    if (j->call->dry_run || !cli_group_leads(j->group) || cli_clock() - j->saved < interval) return;
     rnnp_records_update(j->set, j->file, WAIT_MS);
     j->saved = cli_clock();
 }
@@ -186,16 +178,16 @@ static int on_progress(void *user, const rnnp_tune_progress *p)
 {
     job *j = user;
     if (p->record) {
-        cli_grow(&j->rows, &j->room, j->n_rows + 1, sizeof *j->rows);
-        j->rows[j->n_rows++] = (row){*p->record, p->measured};
-        if (!isatty(STDERR_FILENO))
+        cli_grow(&j->rows.at, &j->rows.room, j->rows.n + 1, sizeof *j->rows.at);
+        j->rows.at[j->rows.n++] = (tuned){*p->record, p->measured};
+        if (cli_group_leads(j->group) && !isatty(STDERR_FILENO))
             fprintf(stderr, "%zu of %zu: %s hidden %zu batch %zu steps %zu: %+.1f %%, %zu of %zu choices tried\n",
                     p->shape + 1, p->n_shapes, p->record->key.layer, p->what->hidden, p->what->batch, p->what->steps,
                     -100 * gain(p->record), p->n_tried, p->n_candidates);
         save_now_and_then(j);
     } else if (p->n_candidates == 1) {
-        j->n_plain++;
-    } else if (isatty(STDERR_FILENO) && cli_clock() - j->shown > 0.1) {
+        j->rows.n_plain++;
+    } else if (cli_group_leads(j->group) && isatty(STDERR_FILENO) && cli_clock() - j->shown > 0.1) {
         draw(j, p);
         j->shown = cli_clock();
     }
@@ -206,13 +198,13 @@ static void print_json(const job *j)
 {
     json out = {0};
     json_object(&out, NULL);
-    json_put(&out, TEXT("records", j->call->dry_run || j->n_rows == 0 ? NULL : j->file),
+    json_put(&out, TEXT("records", j->call->dry_run || j->rows.n == 0 ? NULL : j->file),
              BOOL("interrupted", interrupted));
     json_array(&out, "layers");
-    for (size_t i = 0; i < j->n_rows; i++) {
+    for (size_t i = 0; i < j->rows.n; i++) {
         json_object(&out, NULL);
-        cli_record_json(&out, &j->rows[i].record);
-        json_put(&out, BOOL("measured", j->rows[i].measured));
+        cli_record_json(&out, &j->rows.at[i].record);
+        json_put(&out, BOOL("measured", j->rows.at[i].measured));
         json_close(&out);
     }
     json_end(&out);
@@ -222,19 +214,19 @@ static void print_text(const job *j)
 {
     size_t known = 0;
     cli_record_head();
-    for (size_t i = 0; i < j->n_rows; i++) {
-        cli_record_row(&j->rows[i].record);
-        known += !j->rows[i].measured;
+    for (size_t i = 0; i < j->rows.n; i++) {
+        cli_record_row(&j->rows.at[i].record);
+        known += !j->rows.at[i].measured;
     }
-    if (known) printf("%zu of %zu shapes were known: --again measures them again\n", known, j->n_shapes);
-    if (j->n_plain) printf("%zu of %zu shapes leave nothing to choose\n", j->n_plain, j->n_shapes);
-    if (j->n_rows + j->n_plain < j->n_shapes && !interrupted)
+    if (known) printf("%zu of %zu shapes were known: --again measures them again\n", known, j->rows.n_shapes);
+    if (j->rows.n_plain) printf("%zu of %zu shapes leave nothing to choose\n", j->rows.n_plain, j->rows.n_shapes);
+    if (j->rows.n + j->rows.n_plain < j->rows.n_shapes && !interrupted)
         printf("%zu of %zu shapes were not tuned: the time ran out (--budget), or the CPU budget changed\n",
-               j->n_shapes - j->n_rows - j->n_plain, j->n_shapes);
+               j->rows.n_shapes - j->rows.n - j->rows.n_plain, j->rows.n_shapes);
     if (interrupted) printf("interrupted: the results so far are kept; run tune again to continue\n");
     if (j->call->dry_run)
         printf("dry run: nothing was written\n");
-    else if (j->n_rows == 0)
+    else if (j->rows.n == 0)
         printf("nothing was written\n");
     else
         printf("records: %s\n", cli_plain(j->file));
@@ -257,7 +249,7 @@ static int keep_in(job *j, const char *format, const char *where)
 static int save(job *j, rnnp_context *context)
 {
     const char *const folder = getenv("TMPDIR");
-    if (j->call->dry_run || rnnp_records_count(j->set) == 0) return CLI_OK;
+    if (j->call->dry_run || !cli_group_leads(j->group) || rnnp_records_count(j->set) == 0) return CLI_OK;
     const rnnp_status status = rnnp_records_update(j->set, j->file, WAIT_MS);
     if (status == RNNP_OK) return CLI_OK;
     cli_status(context, status);
@@ -270,8 +262,9 @@ static int save(job *j, rnnp_context *context)
 /* Before anything is measured: the file is one that results can be written to. */
 static rnnp_status open_file(job *j, rnnp_context *context)
 {
-    rnnp_status status = rnnp_records_own_file(context, j->call->records, !j->call->dry_run, j->file);
-    if (status == RNNP_OK && !j->call->dry_run) status = rnnp_records_check(context, j->file, WAIT_MS);
+    const int writes = !j->call->dry_run && cli_group_leads(j->group);
+    rnnp_status status = rnnp_records_own_file(context, j->call->records, writes, j->file);
+    if (status == RNNP_OK && writes) status = rnnp_records_check(context, j->file, WAIT_MS);
     if (status == RNNP_OK)
         status = access(j->file, F_OK) == 0 ? rnnp_records_open_file(context, j->file, &j->set)
                                             : rnnp_records_create(context, &j->set);
@@ -296,6 +289,7 @@ static int tune_with(job *j, size_t team)
     if (code == CLI_OK) code = open_file(j, context);
     set = j->set;
     TRY(code);
+    TRY(fleet_divide(j->group, context, s.at, &s.n));
     rnnp_tune_options_init(&options);
     const double left = j->seconds - (cli_clock() - j->start);
     options.seconds = (left > 0.01 ? left : 0.01) / (double)(j->teams.n - team);
@@ -304,30 +298,44 @@ static int tune_with(job *j, size_t team)
     options.progress = on_progress;
     options.progress_user = j;
     j->saved = cli_clock();
-    j->n_shapes += s.n;
-    code = cli_status(context, rnnp_tune(context, s.at, s.n, &options, j->set));
+    j->rows.n_shapes += s.n;
+    const size_t first = j->rows.n;
+    if (s.n) code = cli_status(context, rnnp_tune(context, s.at, s.n, &options, j->set));
     cli_progress_end();
+    if (code == CLI_OK) code = fleet_collect(j->group, context, &j->rows, first, j->set);
     return save(j, context) == CLI_OK ? code : CLI_FAILED;
+}
+
+static int tune(job *j)
+{
+    struct sigaction action = {.sa_handler = on_interrupt};
+    int code = CLI_OK;
+    TRY(fleet_check(j->group, j->call->share_host));
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    j->start = cli_clock();
+    for (size_t i = 0; i < j->teams.n && code == CLI_OK && !interrupted; i++) code = tune_with(j, i);
+    TRY(code);
+    TRY(fleet_count(j->group, &j->rows));
+    if (!cli_group_leads(j->group)) return CLI_OK;
+    if (j->rows.n + j->rows.n_plain == 0)
+        return interrupted
+                   ? cli_fail("interrupted before any of the %zu shapes was tuned: nothing was written",
+                              j->rows.n_shapes)
+                   : cli_fail("none of the %zu shapes was tuned in %g s: nothing was written; give more --budget",
+                              j->rows.n_shapes, j->seconds);
+    (j->call->json ? print_json : print_text)(j);
+    return CLI_OK;
 }
 
 int cli_tune(const cli_call *call)
 {
-    struct sigaction action = {.sa_handler = on_interrupt};
-    FREED row *rows = NULL;
-    job j = {.call = call};
-    int code = CLI_OK;
+    cli_group group = {.mpi = NULL};
+    job j = {.call = call, .group = call->mpi ? &group : NULL};
+    if (call->share_host && !call->mpi) return cli_misuse("--share-host needs --mpi");
     TRY(read_options(&j));
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    j.start = cli_clock();
-    for (size_t i = 0; i < j.teams.n && code == CLI_OK && !interrupted; i++) code = tune_with(&j, i);
-    rows = j.rows;
-    TRY(code);
-    if (j.n_rows + j.n_plain == 0)
-        return interrupted
-                   ? cli_fail("interrupted before any of the %zu shapes was tuned: nothing was written", j.n_shapes)
-                   : cli_fail("none of the %zu shapes was tuned in %g s: nothing was written; give more --budget",
-                              j.n_shapes, j.seconds);
-    (call->json ? print_json : print_text)(&j);
-    return CLI_OK;
+    int code = cli_group_open(call, &group);
+    if (code == CLI_OK) code = tune(&j);
+    free(j.rows.at);
+    return cli_group_close(&group, code);
 }
