@@ -101,10 +101,10 @@ static void train(char *config_path)
 
     snprintf(model, sizeof model, "%s", fuzz_file("model.onnx", "", 0));
     snprintf(predictions, sizeof predictions, "%s", fuzz_file("predictions.npy", "", 0));
-    char *train_line[] = {"rnnpack", "train",   config_path,     "-o",        model, "--isa",
-                          "generic", "--quiet", "--predictions", predictions, NULL};
-    char *eval_line[] = {"rnnpack", "eval",    model,           "--config",  config_path,
-                         "--isa",   "generic", "--predictions", predictions, NULL};
+    char *train_line[] = {"rnnpack", "train",         config_path, "-o",          model, "--isa", "generic",
+                          "--quiet", "--predictions", predictions, "--bootstrap", "20",  NULL};
+    char *eval_line[] = {"rnnpack", "eval",          model,       "--config",    config_path, "--isa",
+                         "generic", "--predictions", predictions, "--bootstrap", "20",        NULL};
     if (cli_main((int)COUNT(train_line) - 1, train_line) == CLI_OK)
         (void)cli_main((int)COUNT(eval_line) - 1, eval_line);
 }
