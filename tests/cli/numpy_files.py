@@ -328,6 +328,12 @@ def test_training():
     rows = (work / "new.csv").read_text().split("\n")
     assert rows[0] == "id,predicted,p_sick,p_well" and rows[1].startswith("new s0,well,"), rows[:2]
     assert [r.split(",")[1] for r in rows[1:8]] == ["well", "sick"] * 3 + ["well"], rows
+    # What the command line replaces has no further files: those of the configuration are of other data.
+    gone = "".join(f"{part}{key} = gone.npy\n" for part in ("train", "test") for key in ("", "_ids", "_groups", "_lengths"))
+    (work / "gone.ini").write_text("[data]\nformat = npy\n" + gone + tail)
+    np.savez(work / "other.npz", x=x[:4] + 2, y=np.where(y[:4], "sick", "well"), lengths=lengths[:4])
+    program("train", work / "gone.ini", "--data", work / "train.npz", "--test", work / "other.npz", "-o", work / "gone.onnx", "--quiet")
+    assert (work / "gone.onnx").read_bytes() == (work / "one.onnx").read_bytes()
     np.savez(work / "test.npz", x=x[:4] + 1, y=np.where(y[:4], "sick", "well"), ids=["t0", "t1", "t2", "t3"], groups=["p0", "q1", "q2", "p3"])
     done = subprocess.run([*EMULATOR, PROGRAM, "eval", work / "one.onnx", "--config", work / "one.ini", "--test", work / "test.npz"], capture_output=True, text=True)
     assert done.returncode == 1 and "test.npz: 2 of 4 groups are in the training data, too" in done.stderr, done
