@@ -315,6 +315,28 @@ refused(2, "--target says which of the 3 classes is watched", "classes.onnx", "-
 refused(2, "--target: the model has no class 'k'", "classes.onnx", "--source", "-", "--target", "k")
 refused(1, "gives classes and no forecast", "classes.onnx", "--source", "-", "--score", "error")
 
+# Labels of steps: of each step the probability that predict says. Numbers: what the model gives.
+(work / "config.ini").write_text("[data]\nformat = csv\ntrain = rows.csv\nid = id\nlabel = y\ntarget = step_label\n"
+                                 "[model]\nlayers =\n    gru 5\n    dense 3\n[train]\nepochs = 3\n")
+run("train", "config.ini", "-o", "steps.onnx", "--quiet")
+run("predict", "steps.onnx", "--data", "rows.csv", "-o", "predicted.csv")
+head, *predicted = [line.split(",") for line in open("predicted.csv").read().splitlines()]
+for i in (0, 5, 11):
+    table = "b,a\n" + "".join("{2},{1}\n".format(*row.split(",")) for row in rows if row.startswith(f"{i},"))
+    watch("steps.onnx", "-", "--target", "m", "--scores", "scores.csv", stdin=table.encode())
+    close(scores(), [float(row[head.index("p_m")]) for row in predicted if row[0] == str(i)])
+refused(1, "gives classes and no forecast", "steps.onnx", "--source", "-", "--score", "error")
+(work / "config.ini").write_text("[data]\nformat = csv\ntrain = rows.csv\nid = id\ntarget = values\nvalues = v\nfeatures = a, b\n"
+                                 "[model]\nlayers =\n    gru 5\n    dense 1\n[train]\nepochs = 3\n")
+valued = ["id,a,b,v"] + [",".join([*row.split(",")[:3], str(10 + int(row.split(",")[0]))]) for row in rows[1:]]
+(work / "rows.csv").write_text("\n".join(valued) + "\n")
+run("train", "config.ini", "-o", "values.onnx", "--quiet")
+run("predict", "values.onnx", "--data", "rows.csv", "-o", "predicted.csv")
+table = "b,a\n" + "".join("{2},{1}\n".format(*row.split(",")) for row in rows if row.startswith("7,"))
+watch("values.onnx", "-", "--scores", "scores.csv", stdin=table.encode())
+close(scores()[-1:], [float(open("predicted.csv").read().splitlines()[8].split(",")[1])])
+refused(1, "gives numbers and no forecast", "values.onnx", "--source", "-", "--score", "error")
+
 # ---- What is wrong is said ----
 
 BIDIRECTIONAL = f"{TREE}/tests/data/onnx/torch/bidirectional_gru.onnx"

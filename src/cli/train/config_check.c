@@ -55,8 +55,8 @@ static int check_format(const train_config *c)
         {"after", RECORDINGS},
         {"block", RECORDINGS},
         {"background", RECORDINGS},
-        {"labels", CSV | RECORDINGS},
-        {"values", CSV | RECORDINGS},
+        {"labels", CSV | 1 << DATA_NPY | RECORDINGS},
+        {"values", CSV | 1 << DATA_NPY | RECORDINGS},
     };
     static const char *const formats[] = {"wide", "csv", "npy", "idx", "tokens", "recordings"};
     for (size_t i = 0; i < COUNT(parts); i++)
@@ -193,13 +193,13 @@ static int check_target_columns(const train_config *c, const text_list *columns,
 static int check_targets(const train_config *c)
 {
     const text_list *columns = target_columns(c);
-    const int rows = c->format == DATA_CSV || c->format == DATA_RECORDINGS;
+    const int rows = c->format == DATA_CSV || c->format == DATA_NPY || c->format == DATA_RECORDINGS;
     if (c->labels.n && c->target != TARGET_LABELS)
         return config_blame(c, "data", "labels", "[data] labels requires target = labels");
     if (c->values.n && c->target != TARGET_VALUES)
         return config_blame(c, "data", "values", "[data] values requires target = values");
     if ((columns || c->target == TARGET_STEP_LABEL) && !rows && !(c->target == TARGET_VALUES && c->format == DATA_WIDE))
-        return config_blame(c, "data", "target", "[data] target = %s requires format = csv%s or recordings",
+        return config_blame(c, "data", "target", "[data] target = %s requires format = csv, npy%s or recordings",
                             targets[c->target], c->target == TARGET_VALUES ? ", wide" : "");
     if (c->target == TARGET_VALUES && c->format == DATA_WIDE && strcmp(c->label, "none") == 0)
         return config_blame(c, "data", "label",

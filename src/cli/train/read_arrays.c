@@ -129,6 +129,23 @@ static int check_x(const array *x)
     return array_size(x, 0) ? CLI_OK : cli_fail("%s: it has no sequences", x->name);
 }
 
+/* Whether targets other than one class per sequence are [n][targets], [n] where there is one, or [n][steps]. */
+static int check_targets(const reading *r)
+{
+    const array *a = &r->column[LABELS];
+    const int steps = r->b.from->config->target == TARGET_STEP_LABEL;
+    const size_t n = array_size(&r->x, 0), width = steps ? array_size(&r->x, 1) : r->b.set->targets;
+    if (!a->bytes && r->names[LABELS])
+        return cli_fail("%s: an array is expected; lines of a text are classes of sequences", r->names[LABELS]);
+    if (!a->bytes) return CLI_OK;
+    if (array_is_text(a)) return cli_fail("%s: it has texts ('%s'); numbers are expected", a->name, a->is.dtype);
+    if (a->is.array.rank > 2 || a->is.array.rank < 1 || array_size(a, 0) != n || array_size(a, 1) != width)
+        return cli_fail("%s: [%zu][%zu] is expected, %s; this array of rank %zu has %zu rows of %zu numbers", a->name,
+                        n, width, steps ? "a class for each step" : "a number for each target", a->is.array.rank,
+                        array_size(a, 0), array_size(a, 1));
+    return CLI_OK;
+}
+
 /* Its texts, one per sequence. */
 static int take_column(reading *r, int c)
 {
@@ -189,10 +206,43 @@ static int take_lengths(const reading *r, size_t *lengths, size_t *all)
 
 /* ---- Sequences ---- */
 
+/* Values, or labels; NaN is a missing one. */
+static int take_targets(reading *r, size_t i)
+{
+    const array *a = &r->column[LABELS];
+    const int labels = r->b.from->config->target == TARGET_LABELS;
+    const size_t T = r->b.set->targets;
+    FREED float *y = cli_alloc(T, sizeof *y);
+    for (size_t k = 0; k < T; k++) {
+        y[k] = (float)array_number(a, i, k, 0);
+        if (isinf(y[k]) || (labels && !isnan(y[k]) && y[k] != 0 && y[k] != 1))
+            return cli_fail("%s: [%zu][%zu] is %g%s", a->name, i, k, array_number(a, i, k, 0),
+                            labels ? ", neither 0, 1 nor NaN" : ", no number of 32 bits");
+    }
+    build_targets(&r->b, y);
+    return CLI_OK;
+}
+
+/* The class of the last step; NaN and negative numbers are missing ones. */
+static int take_step_label(reading *r, size_t i, size_t t)
+{
+    const array *a = &r->column[LABELS];
+    const double x = array_number(a, i, t, 0);
+    char text[32];
+    int32_t number = -1;
+    text_shortest(x, a->is.array.dtype == RNNP_DTYPE_F32, text);
+    const char *wrong = isinf(x) ? "is no class" : x >= 0 ? build_step_class(&r->b, text, &number) : NULL;
+    if (wrong) return cli_fail("%s: [%zu][%zu]: '%s' %s", a->name, i, t, text, wrong);
+    build_step_label(&r->b, number);
+    return CLI_OK;
+}
+
 static int take_sequence(reading *r, size_t i, size_t steps, float *step)
 {
+    const data_target target = r->column[LABELS].bytes ? r->b.from->config->target : TARGET_LABEL;
     const size_t width = r->b.set->features;
     build_sequence(&r->b, NULL, NULL, NULL);
+    if (target_has_columns(target)) TRY(take_targets(r, i));
     for (size_t t = 0; t < steps; t++) {
         for (size_t f = 0; f < width; f++) {
             step[f] = (float)(array_number(&r->x, i, t, f) * r->b.from->config->scale);
@@ -201,6 +251,7 @@ static int take_sequence(reading *r, size_t i, size_t steps, float *step)
                                 f);
         }
         build_step(&r->b, step, 0, 0, 0);
+        if (target == TARGET_STEP_LABEL) TRY(take_step_label(r, i, t));
     }
     return CLI_OK;
 }
@@ -210,7 +261,10 @@ static int take(reading *r)
 {
     const dataset *like = r->b.from->like;
     TRY(check_x(&r->x));
-    for (int c = 0; c < COLUMNS; c++) TRY(take_column(r, c));
+    const data_target target = r->b.from->config->target;
+    build_name_targets(r->b.from->config, r->b.set);
+    for (int c = 0; c < COLUMNS; c++)
+        TRY(c == LABELS && target != TARGET_LABEL && !target_is_input(target) ? check_targets(r) : take_column(r, c));
     TRY(check_ids(r));
     const size_t n = array_size(&r->x, 0), width = array_size(&r->x, 2);
     if (like && like->features != width)

@@ -27,6 +27,8 @@ int task_configure(task *t, const size_t *at)
     train_config *c = &t->config;
     TRY(config_read(t->path, at, c));
     if (c->folds > EXPERIMENT_FOLDS) return cli_fail("[train] folds: at most %d", EXPERIMENT_FOLDS);
+    if (cli_given(call, "--bootstrap") && call->bootstrap && c->target != TARGET_LABEL && !target_is_input(c->target))
+        return cli_fail("--bootstrap: there are intervals for targets label, next and input alone");
     TRY(network_check_layers(c));
     AUTO_EMBEDDINGS embedded = {0};
     TRY(embeddings_read(c, NULL, 0, &embedded));

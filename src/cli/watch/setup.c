@@ -151,9 +151,10 @@ static int read_kind(watch *w, scoring_kind *kind)
     static const char *const names[] = {
         [SCORING_OUTPUT] = "output", [SCORING_PROBABILITY] = "probability", [SCORING_ERROR] = "error"};
     const char *text = w->call->score;
-    *kind = !w->has_recipe || w->call->watched        ? SCORING_OUTPUT
-            : w->recipe.config.target == TARGET_LABEL ? SCORING_PROBABILITY
-                                                      : SCORING_ERROR;
+    const data_target target = w->recipe.config.target;
+    *kind = !w->has_recipe || w->call->watched || target_has_columns(target) ? SCORING_OUTPUT
+            : target_is_class(target)                                        ? SCORING_PROBABILITY
+                                                                             : SCORING_ERROR;
     for (size_t i = 0; text && i < COUNT(names); i++)
         if (strcmp(text, names[i]) == 0) return *kind = (scoring_kind)i, CLI_OK;
     return text ? cli_misuse("--score is output, probability or error, not '%s'", text) : CLI_OK;
@@ -179,7 +180,7 @@ static int score_probability(watch *w, scoring *s)
     const recipe *r = &w->recipe;
     const char *target = w->call->target;
     network net = {.features = w->monitor.prepare.channels};
-    if (!w->has_recipe || r->config.target != TARGET_LABEL)
+    if (!w->has_recipe || !target_is_class(r->config.target))
         return cli_fail("%s does not say that it gives classes; --score output takes what it gives", w->model.path);
     TRY(network_check(w->model.model, w->model.path, &r->config, r->like.classes, &net));
     s->logits = !net.probabilities;
@@ -194,8 +195,10 @@ static int score_probability(watch *w, scoring *s)
 static int score_error(watch *w, scoring *s)
 {
     const recipe *r = &w->recipe;
-    if (w->has_recipe && r->config.target == TARGET_LABEL)
-        return cli_fail("%s gives classes and no forecast; its score is a probability", w->model.path);
+    if (w->has_recipe && !target_is_input(r->config.target))
+        return cli_fail("%s gives %s and no forecast; its score is %s", w->model.path,
+                        target_is_class(r->config.target) ? "classes" : "numbers",
+                        target_is_class(r->config.target) ? "a probability" : "an output");
     s->features = w->monitor.prepare.channels;
     s->ahead = !w->has_recipe ? 1 : r->config.target == TARGET_NEXT ? r->config.horizon : 0;
     if (s->width % s->features || (w->has_recipe && s->width != s->features))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""step_labels.py PROGRAM: annotations of recordings as labels of steps, and targets in lists of recordings.
+"""target_files.py PROGRAM: annotations of recordings as labels of steps, targets in lists of recordings, and in arrays.
 
 The recordings are written here (recording_writers.py), and which class each step has is computed here from the annotations;
 the program's own is what its tables of predictions say."""
@@ -171,6 +171,51 @@ def test_lists():
     refused("list.csv:1: there is no column 'sex' ([data] values)", f"{base}target = values\nvalues = sex\n", layers="gru 4\n    dense 1")
     refused("list.csv:2: column 2 (age): '40' is neither 0, 1 nor missing", f"{base}target = labels\nlabels = age\n", layers="gru 4\n    dense 1")
     refused("has no targets", "train = l0\nid = record\ntarget = values\nvalues = age\n", layers="gru 4\n    dense 1")
+
+
+def test_arrays():
+    n, steps = 40, 12
+    x = random.normal(size=(n, steps, 2)).astype(np.float32)
+    y = {"values": np.stack([5 * x[:, :, 0].mean(1) + 20, 100 * x[:, :, 1].mean(1)], 1),
+         "labels": np.stack([x[:, :, 0].mean(1) > 0, x[:, :, 1].mean(1) > 0.2], 1).astype(np.float32),
+         "step_label": (x[:, :, 0] > 0).astype(np.int64) + 1}
+    y["values"][3, 1] = y["labels"][4, 0] = np.nan
+    y["step_label"][5, 2:4] = -1
+    head = {"values": "target = values\nvalues = a, b\n", "labels": "target = labels\nlabels = a, b\n",
+            "step_label": "target = step_label\n"}
+
+    def config(target, more="train = x.npy\ntrain_labels = y.npy\n", epochs=2):
+        path = work / "config.ini"
+        path.write_text(f"[data]\nformat = npy\n{more}{head[target]}[model]\nlayers =\n    gru 4\n    dense 2\n"
+                        f"[train]\nepochs = {epochs}\nfolds = 2\n")
+        return path
+
+    np.save(work / "x.npy", x)
+    for target, truth in y.items():
+        np.save(work / "y.npy", truth)
+        np.savez(work / "all.npz", x=x, y=truth)
+        said = [run("train", config(target, *more), "-o", work / "m.onnx", "--predictions", work / "p.csv", "--bootstrap", "0",
+                    "--quiet") for more in ((), ("train = all.npz\n",))]
+        assert said[0] == said[1] and said[0], said
+        rows = table(work / "p.csv")
+        if target == "step_label":
+            same((r["label"] for r in rows), (str(v) if v > 0 else "" for v in truth.reshape(-1)), "steps of an array")
+        else:
+            for k, name in enumerate("ab"):
+                same((np.float32(r[name]) for r in rows if r[name]), np.float32(truth[:, k])[~np.isnan(truth[:, k])],
+                     f"{target} of an array")
+        run("predict", work / "m.onnx", "--data", work / "x.npy", "-o", work / "p.csv")
+        assert len(table(work / "p.csv")) == (n * steps if target == "step_label" else n)
+        np.save(work / "y.npy", truth[:, :1])
+        said = run("train", config(target), code=1)
+        assert f"y.npy: [40][{truth.shape[1]}] is expected, a " in said and "this array of rank 2 has 40 rows of 1 numbers" in said, said
+    np.save(work / "y.npy", y["values"])
+    said = run("train", config("labels"), code=1)
+    assert "y.npy: [0][0] is " in said and "neither 0, 1 nor NaN" in said, said
+    np.save(work / "y.npy", np.array([["a", "b"]] * n))
+    assert "y.npy: it has texts ('<U1'); numbers are expected" in run("train", config("values"), code=1)
+    (work / "y.npy").write_text("1\n" * n)
+    assert "y.npy: an array is expected" in run("train", config("values"), code=1)
 
 
 def test_refusals():
