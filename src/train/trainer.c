@@ -108,6 +108,7 @@ void rnnp_trainer_destroy(rnnp_trainer *trainer)
     rnnp_trainer_leave(trainer);
     for (size_t i = 0; i < RNNP_TAPES; i++) rnnp_tape_destroy(context, trainer->tapes[i]);
     rnnp_free(context, trainer->work, trainer->work_bytes);
+    rnnp_free(context, trainer->anchor, trainer->floats * sizeof *trainer->anchor);
     rnnp_arena_free(context, &trainer->arena);
     rnnp_free(context, trainer, sizeof *trainer);
 }
@@ -285,6 +286,19 @@ rnnp_status rnnp_trainer_set_rate(rnnp_trainer *trainer, float rate)
     if (!(rate >= 0) || !isfinite(rate))
         return rnnp_fail(trainer->context, RNNP_ERR_ARG, "a learning rate of %g", (double)rate);
     trainer->optimizer.rate = rate;
+    return RNNP_OK;
+}
+
+rnnp_status rnnp_trainer_set_proximal(rnnp_trainer *trainer, float weight)
+{
+    if (!trainer) return RNNP_ERR_ARG;
+    if (!(weight >= 0) || !isfinite(weight))
+        return rnnp_fail(trainer->context, RNNP_ERR_ARG, "a proximal weight of %g", (double)weight);
+    const size_t bytes = trainer->floats * sizeof *trainer->anchor;
+    if (weight > 0 && !trainer->anchor && !(trainer->anchor = rnnp_alloc(trainer->context, bytes)))
+        return RNNP_ERR_MEMORY;
+    if (weight > 0) memcpy(trainer->anchor, trainer->values, bytes);
+    trainer->proximal = weight;
     return RNNP_OK;
 }
 

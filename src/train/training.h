@@ -155,6 +155,8 @@ struct rnnp_trainer {
     double *block_norm, *block_penalty; /* [n_blocks] */
     size_t n_parameters, n_blocks, floats;
     float *values, *gradient, *m, *v; /* [floats]; m, v: NULL where the optimiser has none */
+    float *anchor;                    /* [floats] that the proximal term pulls towards, or NULL */
+    float proximal;
     uint64_t steps;
     int has_gradient;
 

@@ -38,6 +38,18 @@ static double sum_sizes(const float *x, size_t n)
     return add_lanes(lane);
 }
 
+/* The squares of how far parameters are from their anchors; adds the slope to a gradient, unless it is NULL. */
+static double pull(const float *p, const float *anchor, size_t n, float weight, float *g)
+{
+    double lane[LANES] = {0};
+    for (size_t i = 0; i < n; i++) {
+        const float away = p[i] - anchor[i];
+        lane[i % LANES] += (double)away * (double)away;
+        if (g) g[i] += weight * away;
+    }
+    return add_lanes(lane);
+}
+
 static double add_blocks(double *sum, size_t n)
 {
     for (size_t step = 1; step < n; step *= 2) {
@@ -83,6 +95,10 @@ static void norm_phase(void *arg, size_t phase, size_t i, size_t n)
         if (penalised && call->args.l1 > 0) t->block_penalty[b] += (double)args.l1 * sum_sizes(args.p, args.n);
         if (penalised && call->args.l2 > 0) t->block_penalty[b] += (double)args.l2 / 2 * sum_squares(args.p, args.n);
         if (penalised && call->backward) select->op[RNNP_OP_penalty_f32]->fn.penalty_f32(&args);
+        if (t->proximal > 0 && !p->info.frozen)
+            t->block_penalty[b] +=
+                (double)t->proximal / 2 *
+                pull(args.p, t->anchor + t->blocks[b].offset, args.n, t->proximal, call->backward ? args.g : NULL);
         if (call->backward && !p->info.frozen) t->block_norm[b] = sum_squares(args.g, args.n);
     }
 }
@@ -93,7 +109,7 @@ void rnnp_train_norm(rnnp_trainer *t, int backward, double *norm, double *penalt
 {
     update_call call = {.trainer = t, .args = {.l1 = t->options.l1, .l2 = t->options.l2}, .backward = backward};
     *norm = *penalty = 0;
-    if (!backward && t->options.l1 <= 0 && t->options.l2 <= 0) return;
+    if (!backward && t->options.l1 <= 0 && t->options.l2 <= 0 && t->proximal <= 0) return;
     rnnp_team_phases(team_of(t), t->threads, 1, norm_phase, &call);
     *norm = sqrt(add_blocks(t->block_norm, t->n_blocks));
     *penalty = add_blocks(t->block_penalty, t->n_blocks);

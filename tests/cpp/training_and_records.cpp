@@ -178,6 +178,7 @@ void test_training(const std::string &folder)
     const double first = trainer.evaluate(input, target).loss;
     for (int i = 0; i < 100; i++) {
         trainer.set_rate(rates.rate_at(i));
+        trainer.set_proximal(0.0f);
         CHECK(trainer.step(input, target).loss >= 0);
     }
     const double last = trainer.evaluate(input, target).loss;

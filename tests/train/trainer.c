@@ -129,6 +129,49 @@ TEST(test_gradient)
         assert_true(fabs(slope(s.trainer, &d.batch, &d.h0[k], step, 0, NULL) - (double)dh[k]) < 1e-4);
 }
 
+/* The proximal term pulls back to where parameters were when it was set, and leaves no trace when it ends. */
+TEST(test_proximal)
+{
+    rnnp_train_options options = default_options();
+    rnnp_train_result with = {.struct_size = sizeof with}, without = with, plain = with;
+    const float weight = 0.75f;
+    double square = 0;
+    size_t n, n_gradients;
+    data d;
+
+    make_data(&d, 35, 8);
+    DROPPED(tear_down) setup a = set_up(2, NULL, 0.2f, &options), b = set_up(1, "generic", 0.2f, &options);
+    OK(rnnp_trainer_freeze(a.trainer, 0, 1));
+    FREED float *was = all_of(a.trainer, 0, &n);
+    OK(rnnp_trainer_backward(a.trainer, &d.batch, &plain));
+    OK(rnnp_trainer_set_proximal(a.trainer, weight));
+    OK(rnnp_trainer_backward(a.trainer, &d.batch, &with)); /* still at the anchor */
+    assert_memory_equal(&with, &plain, sizeof with);
+    train(a.trainer, &d, 3);
+    OK(rnnp_trainer_backward(a.trainer, &d.batch, &with));
+    FREED float *now = all_of(a.trainer, 0, &n), *pulled = all_of(a.trainer, 1, &n_gradients);
+    OK(rnnp_trainer_set_proximal(a.trainer, 0));
+    OK(rnnp_trainer_backward(a.trainer, &d.batch, &without));
+    FREED float *free_gradient = all_of(a.trainer, 1, &n_gradients);
+    const size_t frozen = elements_of(a.trainer, 0);
+    assert_int_equal(n_gradients, n - frozen);
+    for (size_t i = 0; i < n_gradients; i++) {
+        const float away = now[frozen + i] - was[frozen + i];
+        assert_true(pulled[i] == free_gradient[i] + weight * away);
+        square += (double)away * (double)away;
+    }
+    assert_true(square > 0 && fabs(with.loss - without.loss - (double)weight / 2 * square) < 1e-9);
+
+    OK(rnnp_trainer_freeze(b.trainer, 0, 1)); /* other threads and kernels, the same bits; so is a new anchor */
+    for (int k = 0; k < 2; k++) {
+        OK(rnnp_trainer_set_proximal(b.trainer, weight));
+        train(b.trainer, &d, k ? 2 : 3);
+        if (k) OK(rnnp_trainer_set_proximal(a.trainer, weight));
+        if (k) train(a.trainer, &d, 2);
+        assert_same(a.trainer, b.trainer, 0);
+    }
+}
+
 /* Losses of numbers with a weight for each element: what is masked may be anything, and the rest counts alone. */
 TEST(test_element_weights)
 {

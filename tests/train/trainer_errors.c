@@ -373,6 +373,10 @@ TEST(test_parameters)
     REFUSED(f.s.context, rnnp_trainer_set_rate(f.s.trainer, NAN), RNNP_ERR_ARG, "nan");
     REFUSED(f.s.context, rnnp_trainer_set_rate(f.s.trainer, -1.0f), RNNP_ERR_ARG, "-1");
     REFUSED(f.s.context, rnnp_trainer_set_rate(f.s.trainer, INFINITY), RNNP_ERR_ARG, "inf");
+    assert_int_equal(rnnp_trainer_set_proximal(NULL, 1), RNNP_ERR_ARG);
+    REFUSED(f.s.context, rnnp_trainer_set_proximal(f.s.trainer, NAN), RNNP_ERR_ARG, "a proximal weight of nan");
+    REFUSED(f.s.context, rnnp_trainer_set_proximal(f.s.trainer, -1.0f), RNNP_ERR_ARG, "a proximal weight of -1");
+    REFUSED(f.s.context, rnnp_trainer_set_proximal(f.s.trainer, INFINITY), RNNP_ERR_ARG, "a proximal weight of inf");
 
     rnnp_trainer *fresh = make_trainer(f.s.model, &options);
     REFUSED(f.s.context, rnnp_trainer_get_gradient(fresh, r, w), RNNP_ERR_STATE, "no gradient");

@@ -97,6 +97,7 @@ class trainer {
     result<train_result> evaluate(const rnnp_train_batch &batch) { return call(rnnp_trainer_evaluate, batch); }
 
     result<void> set_rate(float rate) { return done(rnnp_trainer_set_rate(get(), rate)); }
+    result<void> set_proximal(float weight) { return done(rnnp_trainer_set_proximal(get(), weight)); }
     uint64_t step_count() const noexcept { return rnnp_trainer_step_count(get()); }
 
     size_t parameter_count() const noexcept { return raw_ ? rnnp_trainer_parameter_count(get()) : 0; }
