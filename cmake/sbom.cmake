@@ -35,6 +35,7 @@ rnnp_version_of(csv "${CSV_INCLUDE_DIR}/csv.h" "define CSV_[MR][AIE][JNL][A-Z]+ 
 rnnp_version_of(z "${ZLIB_INCLUDE_DIRS}/zlib.h" "define ZLIB_VERSION \"([^\"]+)\"")
 rnnp_version_of(microhttpd "${MICROHTTPD_INCLUDE_DIR}/microhttpd.h" "define MHD_VERSION 0x0*([0-9]+)")
 rnnp_version_of(mpi "${RNNP_MPI_HEADER}" "define OMPI_[MR][AIE][JNL][A-Z]+_VERSION +([0-9]+)")
+rnnp_version_of(sodium "${SODIUM_INCLUDE_DIR}/sodium/version.h" "define SODIUM_VERSION_STRING \"([^\"]+)\"")
 file(WRITE ${PROJECT_BINARY_DIR}/libc.c "#include <limits.h>\n")
 execute_process(COMMAND ${CMAKE_C_COMPILER} -E -dM ${PROJECT_BINARY_DIR}/libc.c OUTPUT_VARIABLE macros ERROR_QUIET)
 if(macros MATCHES "#define __GLIBC__ ([0-9]+)")

@@ -15,6 +15,7 @@ set(known
     "csv libcsv LGPL-2.1-or-later https://github.com/rgamble/libcsv"
     "z zlib Zlib https://zlib.net/"
     "microhttpd libmicrohttpd LGPL-2.1-or-later https://www.gnu.org/software/libmicrohttpd/"
+    "sodium libsodium ISC https://libsodium.org/"
     "xxhash xxHash BSD-2-Clause https://xxhash.com/"
     "mpi openmpi BSD-3-Clause https://www.open-mpi.org/"
     "onnx onnx.proto Apache-2.0 https://onnx.ai/")

@@ -190,9 +190,9 @@ RNNP_API rnnp_status rnnp_trainer_bytes(const rnnp_trainer *trainer, const rnnp_
 RNNP_API rnnp_status rnnp_trainer_set_rate(rnnp_trainer *trainer, float rate);
 
 /*
- * From the next step on adds the proximal term weight/2 sum (p - p0)^2 of the parameters that are not frozen to the loss
- * and, before clipping, to the gradient, where p0 are the parameters at this call (FedProx; Li et al. 2020). 0 ends it.
- * It is no part of checkpoints.
+ * From the next step on adds the proximal term weight/2 sum (p - p0)^2 of the parameters that are not frozen to the
+ * loss and, before clipping, to the gradient, where p0 are the parameters at this call (FedProx; Li et al. 2020). 0
+ * ends it. It is no part of checkpoints.
  *
  * Returns  RNNP_OK; RNNP_ERR_ARG for a negative number, NaN or infinity; RNNP_ERR_MEMORY.
  * Errors   leave the term as it was.

@@ -47,8 +47,10 @@ typedef struct cli_call {
     const char *config, *data, *labels, *test, *test_labels, *roc, *predictions, *checkpoint, *curve;
     const char *interval, *subgroups, *curves, *report;
     const char *pick, *target, *score, *baseline, *methods, *channels;
-    size_t threads, batch, steps, seed, points, window, time_axis, bootstrap;
-    double seconds, tolerance, confidence, threshold, mpi_timeout;
+    const char *folder, *key, *site_column;
+    size_t threads, batch, steps, seed, points, window, time_axis, bootstrap, rounds;
+    double seconds, tolerance, confidence, threshold, mpi_timeout, timeout, noise, sampling, delta;
+    int alone, pooled;
     int json, kernels, limits, again, dry_run, this_host, resume, quiet, saturate, f64_as_f32, mpi, share_host;
     /* watch */
     const char *source, *speed, *format, *watched, *gap, *state, *scores;
@@ -123,7 +125,12 @@ int cli_train(const cli_call *call); /* where RNNP_CLI_TRAIN is defined */
 int cli_eval(const cli_call *call);
 int cli_predict(const cli_call *call);
 int cli_compare(const cli_call *call);
-int cli_watch(const cli_call *call); /* where RNNP_CLI_WATCH is defined */
+int cli_watch(const cli_call *call);         /* where RNNP_CLI_WATCH is defined */
+int cli_federate_keys(const cli_call *call); /* where RNNP_CLI_FEDERATE is defined */
+int cli_federate_coordinate(const cli_call *call);
+int cli_federate_site(const cli_call *call);
+int cli_federate_simulate(const cli_call *call);
+int cli_federate_account(const cli_call *call);
 int cli_records_show(const cli_call *call);
 int cli_records_check(const cli_call *call);
 int cli_records_merge(const cli_call *call);

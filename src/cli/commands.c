@@ -62,6 +62,15 @@
 #define THRESHOLD \
     {"--threshold", "P", "probability of the positive class from which on a case is of it, in place of the model's", \
      CLI_NUMBER, AT(threshold), NULL}
+#define FEDERATED \
+    {"--folder", "DIR", "folder that all share, in which files are exchanged", CLI_NEEDED, AT(folder), NULL}, \
+    {"--key", "FILE", "secret key of this party, of rnnpack federate keys", CLI_NEEDED, AT(key), NULL}, \
+    {"-o", "FILE.onnx", "file to write the model to (and, for tokens, FILE.onnx.words)", CLI_TEXT, AT(output), NULL}, \
+    {"--timeout", "S", "seconds to wait for the others in each step", CLI_NUMBER, AT(timeout), "3600"}, \
+    {"--threads", "N", "number of threads, in place of [train] threads; 0 uses all CPUs of the budget", CLI_SIZE, \
+     AT(threads), NULL}, \
+    ISA, \
+    {"--quiet", NULL, "print results only", CLI_FLAG, AT(quiet), NULL}
 #define ARRAYS \
     {"--data", "FILE", "the data, read as predict does; or an input, .npy: one for each, in the model's order", \
      CLI_TEXTS, AT(arrays), NULL}
@@ -289,6 +298,50 @@ const cli_command cli_commands[] = {
           AT(carry), NULL},
          LOAD, HOST),
      RUN(cli_watch)},
+#endif
+#ifdef RNNP_CLI_FEDERATE
+    {"federate", NULL, "train across sites whose data stay where they are",
+     "Trains one model across sites (hospitals) that exchange updates as files, and no data.", NULL, NULL},
+    {"federate keys", NULL, "make the keys of a party",
+     "Makes a secret key, which stays with a party, and prints its public key, which belongs\n"
+     "into [federate] of the configuration that all parties have.",
+     OPTIONS({"-o", "FILE", "file to write the secret key to; a file that is there is not replaced", CLI_NEEDED,
+              AT(output), NULL}),
+     RUN(cli_federate_keys)},
+    {"federate coordinate", "CONFIG.ini", "call the sites, and add up what they answer",
+     "Leads a federated training: calls all sites in each step and adds up their answers. With\n"
+     "[federate] secure = yes it sees the sums alone. When it was ended, the same command goes\n"
+     "on from the files that are there.",
+     OPTIONS(FEDERATED), RUN(cli_federate_coordinate)},
+    {"federate site", "CONFIG.ini", "take part with the data of this site",
+     "Answers the coordinator's calls from the data of this site, which stay here. When it was\n"
+     "ended, the same command goes on. Evaluates the common model on what the site holds out.",
+     OPTIONS({"--data", "FILE", "training data, in place of [data] train", CLI_TEXT, AT(data), NULL},
+             {"--labels", "FILE", "labels of the training data, if in a file of their own", CLI_TEXT, AT(labels), NULL},
+             {"--test", "FILE", "test data, in place of [data] test", CLI_TEXT, AT(test), NULL},
+             {"--test-labels", "FILE", "labels of the test data", CLI_TEXT, AT(test_labels), NULL},
+             {"--predictions", "FILE", "write probabilities (with number targets: errors) to FILE, .csv or .npy",
+              CLI_TEXT, AT(predictions), NULL},
+             FEDERATED),
+     RUN(cli_federate_site)},
+    {"federate simulate", "CONFIG.ini", "train across the sites that a column of the data names, in one process",
+     "Simulates a federated training: the sequences of a site are those that have its name in\n"
+     "a column. The model is the one of sites that exchange files, bit by bit.",
+     OPTIONS({"--site-column", "NAME", "column of the data that tells the site of a sequence", CLI_NEEDED,
+              AT(site_column), NULL},
+             {"--alone", NULL, "for comparison: each site trains by itself", CLI_FLAG, AT(alone), NULL},
+             {"--pooled", NULL, "for comparison: all data as those of one site", CLI_FLAG, AT(pooled), NULL},
+             {"-o", "FILE.onnx", "file to write the model to", CLI_TEXT, AT(output), NULL}, TASK),
+     RUN(cli_federate_simulate)},
+    {"federate account", NULL, "say what noise guarantees",
+     "Computes the (epsilon, delta) of differential privacy that the Gaussian mechanism has\n"
+     "after so many rounds, by its Renyi divergences.",
+     OPTIONS({"--noise", "Z", "standard deviation of the noise, as a multiple of the norm that updates are cut to",
+              CLI_NUMBER, AT(noise), NULL},
+             {"--rounds", "N", "rounds, or steps", CLI_COUNT, AT(rounds), "1"},
+             {"--sampling", "Q", "probability that a unit takes part in a round", CLI_NUMBER, AT(sampling), "1"},
+             {"--delta", "D", "delta", CLI_NUMBER, AT(delta), "1e-5"}),
+     RUN(cli_federate_account)},
 #endif
     {"records", NULL, "show, check, merge, export and prune tuning records", "Works on files of tuning records.", NULL,
      NULL},

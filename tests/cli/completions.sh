@@ -64,6 +64,7 @@ while read -r -a command; do
     same "bash, ${command[*]}" "$(in_bash rnnpack "${command[@]}" -)" "$options"
     [[ -z $zsh ]] || same "zsh, ${command[*]}" "$(in_zsh "${command[@]}" -)" "$options"
     count=$((count + 1))
-done < <(sed '/^records$/d' <<<"$commands" && while read -r name; do echo "records $name"; done <<<"$records")
+done < <(sed '/^records$/d; /^federate$/d' <<<"$commands" && sed 's/^/records /' <<<"$records" &&
+    { ! grep -qx federate <<<"$commands" || "$program" federate --help | sed -nE 's/^  ([a-z]+) .*/federate \1/p'; })
 echo "$count commands: bash${zsh:+ and zsh}"
 [[ -n $zsh ]] || echo "zsh is not installed: its completions were not tried"

@@ -159,8 +159,8 @@ TEST(faults_have_lines)
         {"[data] x\n", "config.ini:1: a line that begins with [ is a [section]"},
         {"[data]\ntrain\n", "config.ini:2: neither [section] nor name = value: 'train'"},
         {"[data]\n= x\n", "config.ini:2: neither [section] nor name = value: '= x'"},
-        {"\n[dta]\n", "config.ini:2: there is no section [dta]; the sections are data, model, train, predict and "
-                      "search"},
+        {"\n[dta]\n", "config.ini:2: there is no section [dta]; the sections are data, model, train, predict, "
+                      "federate and search"},
         {"[data]\ntrain = x\n\ntrain = y\n", "config.ini:4: train is given twice; the first is in line 2"},
         {"[train]\nepochs = 3\n  batch = 4\n",
          "config.ini:3: epochs in line 2 has one value, and this line is indented: 'batch = 4'"},

@@ -30,6 +30,11 @@ for command in train eval; do
 done
 grep -q "^  watch " help || unset "right[watch]"
 [[ -z ${right[train]:-} ]] || right[train]=none.ini
+if grep -q "^  federate " help; then
+    right["federate keys"]="-o out.key" right["federate account"]="--noise 1"
+    right["federate coordinate"]="none.ini --folder . --key none.ini" right["federate site"]="none.ini --folder . --key none.ini"
+    right["federate simulate"]="none.ini --site-column site"
+fi
 ! grep -q "^  compare " help || right[compare]="table.csv table.csv"
 printf 'id,group,label,p_no,p_yes\n1,,no,0.8,0.2\n2,,yes,0.3,0.7\n' >table.csv
 
@@ -85,7 +90,7 @@ for command in "${!right[@]}"; do
                     bad 2 "$name needs" "${call[@]}" "$name=$wrong"
                 done
                 ;;
-            FILE* | PATTERN | NAMES) # any text is a name: of a file that is missing, or that is made here
+            FILE* | DIR | PATTERN | NAMES) # any text is a name: of a file that is missing, or that is made here
                 for wrong in -1 text "$huge" none/none; do
                     bad "0 1 2" "" "${call[@]}" "$name=$wrong"
                 done

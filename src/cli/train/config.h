@@ -31,7 +31,7 @@ typedef enum data_clipped { CLIPPED_KEEP, CLIPPED_MISSING } data_clipped;
 typedef enum time_unit { TIME_DAYS, TIME_HOURS, TIME_MINUTES, TIME_SECONDS } time_unit;
 typedef enum train_score { SCORE_LOSS, SCORE_ACCURACY, SCORE_AUC, SCORE_F1, SCORE_R2 } train_score;
 
-enum { CONFIG_LAYERS = 32, CONFIG_TEXT = 4096, CONFIG_CHOICES = 16, CONFIG_VARIABLES = 16, CONFIG_KEYS = 96 };
+enum { CONFIG_LAYERS = 32, CONFIG_TEXT = 4096, CONFIG_CHOICES = 16, CONFIG_VARIABLES = 16, CONFIG_KEYS = 128 };
 
 typedef enum calibrate_kind { CALIBRATE_NONE, CALIBRATE_TEMPERATURE, CALIBRATE_ISOTONIC } calibrate_kind;
 typedef enum threshold_kind {
@@ -121,6 +121,13 @@ typedef struct train_config {
     threshold_rule threshold;
     calibrate_kind calibrate;
     char positive[CONFIG_TEXT]; /* the class that the threshold is of */
+    /* [federate] */
+    size_t rounds, local_epochs;
+    float proximal;                    /* weight of the proximal term */
+    int secure;                        /* updates are masked */
+    double clip, noise, privacy_delta; /* of updates; noise is a multiple of clip, 0: none */
+    char coordinator[CONFIG_TEXT];
+    text_list sites; /* "NAME: key" */
 
     /* [search] */
     search_variable variables[CONFIG_VARIABLES];

@@ -233,8 +233,24 @@ static int check_loss(const train_config *c)
     return CLI_OK;
 }
 
+static int check_federate(const train_config *c)
+{
+    if (c->noise > 0 && !(c->clip > 0))
+        return config_blame(c, "federate", "noise", "[federate] noise is a multiple of clip, which is not given");
+    if (c->noise > 0 && !c->secure)
+        return config_blame(c, "federate", "noise",
+                            "[federate] noise requires secure = yes: without masks the coordinator sees updates that "
+                            "have one site's part of the noise alone");
+    if (c->noise > 0 && !(c->privacy_delta > 0 && c->privacy_delta < 1))
+        return config_blame(c, "federate", "delta", "[federate] delta must be above 0 and below 1");
+    if (c->sites.n && !*c->coordinator)
+        return config_blame(c, "federate", "coordinator", "[federate] sites require the key of a coordinator");
+    return CLI_OK;
+}
+
 int config_check(const train_config *c)
 {
+    TRY(check_federate(c));
     if (!*c->train) return config_blame(c, "data", "train", "[data] train is missing");
     if (!c->n_layers) return config_blame(c, "model", "layers", "[model] layers is missing");
     if (check_format(c) != CLI_OK || check_columns(c) != CLI_OK || check_recordings(c) != CLI_OK ||

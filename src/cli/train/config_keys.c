@@ -137,6 +137,15 @@ static const ini_key keys[] = {
     NAME("data", "test_groups", test_groups),
     NAME("data", "test_lengths", test_lengths),
     WORD("data", "future", future, futures),
+    SIZE("federate", "rounds", rounds, 1),
+    SIZE("federate", "local_epochs", local_epochs, 1),
+    NUMBER("federate", "proximal", proximal, 0, 1e6),
+    FLAG("federate", "secure", secure),
+    DOUBLE("federate", "clip", clip, 0, 1e6),
+    DOUBLE("federate", "noise", noise, 0, 1e6),
+    DOUBLE("federate", "delta", privacy_delta, 0, 1),
+    NAME("federate", "coordinator", coordinator),
+    {"federate", "sites", KEY_LIST, AT(sites), NULL, 0, 0},
 };
 enum { N_KEYS = COUNT(keys) };
 _Static_assert((int)N_KEYS <= (int)CONFIG_KEYS, "the configuration has a line for each key");
@@ -307,6 +316,7 @@ void config_free(train_config *config)
     text_free(&config->classes);
     text_free(&config->labels);
     text_free(&config->values);
+    text_free(&config->sites);
 }
 
 const char *config_path(const train_config *config, const char *name, char *text, size_t size)

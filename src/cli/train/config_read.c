@@ -98,11 +98,11 @@ static void keep_line(reader *r, const ini_value *value)
 
 static int begin_section(const reader *r, const char *section)
 {
-    static const char *const sections[] = {"data", "model", "train", "predict", "search"};
+    static const char *const sections[] = {"data", "model", "train", "predict", "federate", "search"};
     for (size_t i = 0; i < COUNT(sections); i++)
         if (strcmp(section, sections[i]) == 0) return CLI_OK;
     return config_fault(r->at,
-                        "there is no section [%.80s]; the sections are data, model, train, predict and "
+                        "there is no section [%.80s]; the sections are data, model, train, predict, federate and "
                         "search",
                         section);
 }
@@ -152,7 +152,10 @@ static int defaults(train_config *c, const char *path)
                         .least = 1,
                         .epochs = 10,
                         .batch = 32,
-                        .seeds = 1};
+                        .seeds = 1,
+                        .local_epochs = 1,
+                        .secure = 1,
+                        .privacy_delta = 1e-5};
     rnnp_train_options_init(&c->options);
     rnnp_optimizer_init(&c->optimizer, RNNP_OPTIMIZER_ADAM);
     rnnp_schedule_init(&c->schedule, RNNP_SCHEDULE_CONSTANT, c->optimizer.rate);

@@ -90,6 +90,11 @@ void dataset_cut(const train_config *config, dataset *set);
 /* Mean and standard deviation [features] over the given sequences, missing values left out; 0 and 1 where there is
  * nothing, deviation 1 where nothing varies. */
 void dataset_scale(const dataset *set, const uint32_t *rows, size_t n, float *means, float *deviations);
+/* What that is made of: the sum of one feature's values that are there, or (with mean) of their squared distances from
+ * it, the mean first, so that nothing cancels; and how many there are. */
+double dataset_sum(const dataset *set, const uint32_t *rows, size_t n, size_t feature, const double *mean,
+                   double *count);
+float dataset_deviation(double squares, double count);
 /* Fills NaN as config->missing says (carry: the value before, at the beginning the mean), and appends the channels that
  * were asked for: per feature 1 where it was there (mask), and the time since it was last there, since the
  * beginning where it never was (delta). No later step is looked at. MISSING_REFUSE: NaN is an error that names the

@@ -68,3 +68,15 @@ void embeddings_free(embeddings *e)
     free(e->at);
     *e = (embeddings){0};
 }
+
+int embeddings_spare(const train_config *config, char *const *columns, size_t features, float *means, float *deviations)
+{
+    AUTO_EMBEDDINGS found = {0};
+    TRY(embeddings_read(config, columns, features, &found));
+    for (size_t i = 0; i < found.n; i++)
+        for (size_t k = found.at[i].first; k < found.at[i].first + found.at[i].n; k++) {
+            means[k] = 0;
+            deviations[k] = 1;
+        }
+    return CLI_OK;
+}

@@ -26,6 +26,9 @@ typedef struct embeddings {
  * free it either way. */
 int embeddings_read(const train_config *config, char *const *columns, size_t features, embeddings *e);
 void embeddings_free(embeddings *e);
+/* Texts of embedded columns are not scaled but stay 0 and 1, so that a text that is not known becomes zeros. */
+int embeddings_spare(const train_config *config, char *const *columns, size_t features, float *means,
+                     float *deviations);
 #define AUTO_EMBEDDINGS __attribute__((cleanup(embeddings_free))) embeddings
 
 #endif

@@ -31,19 +31,6 @@ static void prepared_free(prepared *p)
 }
 #define AUTO_PREPARED __attribute__((cleanup(prepared_free))) prepared
 
-/* Texts of embedded columns stay 0 and 1, so that a text that is not known becomes zeros. */
-static int spare_embedded(const experiment *e, prepared *p)
-{
-    AUTO_EMBEDDINGS found = {0};
-    TRY(embeddings_read(e->config, e->train->columns, e->train->features, &found));
-    for (size_t i = 0; i < found.n; i++)
-        for (size_t k = found.at[i].first; k < found.at[i].first + found.at[i].n; k++) {
-            p->means[k] = 0;
-            p->deviations[k] = 1;
-        }
-    return CLI_OK;
-}
-
 /* Means and deviations of the targets that are values; of rows where nothing varies the deviation is 1. */
 static void scale_targets(const dataset *set, const row_list *kept, prepared *p)
 {
@@ -109,7 +96,7 @@ static int prepare(const experiment *e, const row_list *kept, prepared *p)
     p->net.features = p->train.features;
     if (!config->standardise) return CLI_OK;
     dataset_scale(&p->train, kept->at, kept->n, p->means, p->deviations); /* of all channels, filled */
-    TRY(spare_embedded(e, p));
+    TRY(embeddings_spare(config, e->train->columns, e->train->features, p->means, p->deviations));
     p->net.means = p->means;
     p->net.deviations = p->deviations;
     return CLI_OK;
@@ -156,7 +143,7 @@ int experiment_once(const experiment *e, const row_list *kept, const row_list *h
     TRY(network_check(built, "[model]", e->config, e->train->classes, &p.net));
     identity_make(e->config, e->data, seed, &id);
     AUTO_ROWS known = with_targets(e, kept);
-    const fit_job job = {e, &p.net, &p.train, &known, held, &id, seed};
+    const fit_job job = {e, &p.net, &p.train, &known, held, &id, seed, NULL};
     const int code = fit(&job, built, past ? past : &own, &trainer);
     own_lines = own.at;
     TRY(code);

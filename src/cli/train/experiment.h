@@ -80,6 +80,10 @@ int task_configure(task *t, const size_t *at);
 int task_check_outputs(const task *t, const output_file *more, size_t n_more, const char *more_input);
 /* Data and context. With `words` the vocabulary is this file's, else that of the training data. */
 int task_open(task *t, const char *words, int for_checkpoint);
+/* The training set or (testing) the test set alone, whose columns and classes are those of `like` (NULL: its own). */
+int task_read_set(task *t, int testing, const dataset *like, int grow, dataset *set);
+/* Both, the test set like the training set, and whether they have what the loss needs. */
+int task_read(task *t, const dataset *like, int grow);
 void task_close(task *t);
 #define AUTO_TASK __attribute__((cleanup(task_close))) task
 /* Writes --roc and --predictions. */

@@ -41,18 +41,26 @@ static size_t elements(const rnnp_parameter_info *p)
     return n;
 }
 
+int fit_copy(rnnp_context *context, rnnp_trainer *trainer, int frozen, int back, float *values, size_t *n)
+{
+    rnnp_parameter_info p = {.struct_size = sizeof p};
+    size_t at = 0;
+    for (size_t i = 0; i < rnnp_trainer_parameter_count(trainer); i++) {
+        TRY(cli_status(context, rnnp_trainer_parameter_info(trainer, i, &p)));
+        if (p.frozen && !frozen) continue;
+        if (values)
+            TRY(cli_status(context, back ? rnnp_trainer_set_parameter(trainer, i, values + at)
+                                         : rnnp_trainer_get_parameter(trainer, i, values + at)));
+        at += elements(&p);
+    }
+    if (n) *n = at;
+    return CLI_OK;
+}
+
 /* Copies all parameters from the trainer to the note, or back. */
 static int copy_all(const fitting *f, int back)
 {
-    float *values = best_of(f);
-    rnnp_parameter_info p = {.struct_size = sizeof p};
-    for (size_t i = 0; i < rnnp_trainer_parameter_count(f->trainer); i++) {
-        TRY(cli_status(f->job->e->context, rnnp_trainer_parameter_info(f->trainer, i, &p)));
-        TRY(cli_status(f->job->e->context, back ? rnnp_trainer_set_parameter(f->trainer, i, values)
-                                                : rnnp_trainer_get_parameter(f->trainer, i, values)));
-        values += elements(&p);
-    }
-    return CLI_OK;
+    return fit_copy(f->job->e->context, f->trainer, 1, back, best_of(f), NULL);
 }
 
 /* Whether the name begins as [model] freeze says. */
@@ -156,12 +164,14 @@ static void count_classes(const fit_job *job, float *count)
 static int weigh_classes(fitting *f, rnnp_train_options *options)
 {
     const fit_job *job = f->job;
+    const fit_round *round = job->round;
     const train_config *config = job->e->config;
     const size_t K = job->set->classes;
     double n = 0;
     if ((!config->balanced && !config->class_weights.n) || !K || !target_is_class(config->target)) return CLI_OK;
     f->class_weights = cli_alloc(K, sizeof *f->class_weights);
-    if (config->balanced) count_classes(job, f->class_weights);
+    if (config->balanced && !round) count_classes(job, f->class_weights);
+    for (size_t k = 0; k < K && config->balanced && round; k++) f->class_weights[k] = (float)round->class_counts[k];
     for (size_t k = 0; k < K; k++) n += (double)f->class_weights[k];
     for (size_t k = 0; k < K; k++)
         f->class_weights[k] =
@@ -307,10 +317,11 @@ static void print_epoch(const fitting *f, const epoch_line *line, double took)
 static int run_epochs(fitting *f)
 {
     const train_config *config = f->job->e->config;
-    const size_t held = f->job->held->n;
+    const fit_round *round = f->job->round;
+    const size_t held = f->job->held->n, last = round ? round->first + round->epochs : config->epochs;
     history *past = f->past;
     int stop = 0;
-    while (f->epoch < config->epochs && !stop) {
+    while (f->epoch < last && !stop) {
         epoch_line line = {0};
         const double begin = cli_clock();
         TRY(run_epoch(f, &line));
@@ -329,22 +340,35 @@ static int run_epochs(fitting *f)
     return held && f->best_epoch ? copy_all(f, 1) : CLI_OK;
 }
 
+/* Where a round begins: its epoch, and the parameters that all sites have. */
+static int begin_round(fitting *f, const fit_round *round)
+{
+    f->epoch = round->first;
+    if (!round->parameters) return CLI_OK;
+    TRY(fit_copy(f->job->e->context, f->trainer, 0, 1, (float *)round->parameters, NULL));
+    return cli_status(f->job->e->context, rnnp_trainer_set_proximal(f->trainer, round->proximal));
+}
+
 static int run(fitting *f, const rnnp_model *model)
 {
     const fit_job *job = f->job;
     rnnp_train_options options = job->e->config->options;
-    if (job->kept->n == 0) return cli_fail("there is nothing to train on: the training part is empty");
+    if (job->kept->n == 0 && !(job->round && !job->round->epochs))
+        return cli_fail("there is nothing to train on: the training part is empty");
     options.seed = job->seed;
+    /* A round's trainer counts its steps from 0, and would drop out what the round before dropped. */
+    if (job->round) options.seed += job->round->first * UINT64_C(0x9E3779B97F4A7C15);
     options.threads = job->e->config->threads;
     options.optimizer = &job->e->config->optimizer;
     TRY(weigh_classes(f, &options));
     TRY(cli_status(job->e->context, rnnp_trainer_create(model, &options, &f->trainer)));
     TRY(prepare_parameters(f));
-    f->order = cli_alloc(job->kept->n, sizeof *f->order);
+    f->order = cli_alloc(job->kept->n + 1, sizeof *f->order);
     f->memory = cli_alloc(sizeof(note) + f->parameters * sizeof(float), 1);
     TRY(start_from(f));
     TRY(together_join(job->e, f->trainer));
     if (job->e->resume) TRY(resume(f));
+    if (job->round) TRY(begin_round(f, job->round));
     return run_epochs(f);
 }
 

@@ -28,10 +28,11 @@ static int counts(const ini_key *k)
         return config_key_varies(k) || strcmp(k->name, "target") == 0 || strcmp(k->name, "horizon") == 0;
     for (size_t i = 0; i < COUNT(without); i++)
         if (strcmp(k->name, without[i]) == 0) return 0;
-    return strcmp(k->section, "search") != 0 && strcmp(k->section, "predict") != 0; /* which is fitted afterwards */
+    return strcmp(k->section, "search") != 0 && strcmp(k->section, "federate") != 0 &&
+           strcmp(k->section, "predict") != 0; /* which is fitted afterwards */
 }
 
-/* Whether ranks that train together must have the same: not where files are, as their content is compared, nor what
+/* Whether ranks or sites that train together must have the same: not where files are, as their content is compared, nor what
  * each does with its own CPUs. */
 static int counts_together(const ini_key *k)
 {

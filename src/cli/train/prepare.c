@@ -139,22 +139,33 @@ void dataset_cut(const train_config *config, dataset *set)
 
 /* ---- Scaling ---- */
 
+double dataset_sum(const dataset *set, const uint32_t *rows, size_t n, size_t feature, const double *mean,
+                   double *count)
+{
+    double sum = 0;
+    *count = 0;
+    for (size_t i = 0; i < n; i++)
+        for (size_t s = set->first[rows[i]]; s < set->first[rows[i] + 1]; s++) {
+            const double x = (double)set->x[s * set->features + feature];
+            if (isnan(x)) continue;
+            sum += mean ? (x - *mean) * (x - *mean) : x;
+            ++*count;
+        }
+    return sum;
+}
+
+float dataset_deviation(double squares, double count)
+{
+    return count > 0 && squares > 0 ? (float)sqrt(squares / count) : 1.0f;
+}
+
 void dataset_scale(const dataset *set, const uint32_t *rows, size_t n, float *means, float *deviations)
 {
     for (size_t f = 0; f < set->features; f++) {
-        double sum = 0, squares = 0, count = 0;
-        for (int pass = 0; pass < 2; pass++) /* the mean first: no cancellation */
-            for (size_t i = 0; i < n; i++)
-                for (size_t s = set->first[rows[i]]; s < set->first[rows[i] + 1]; s++) {
-                    const double x = (double)set->x[s * set->features + f];
-                    if (isnan(x)) continue;
-                    if (pass == 0)
-                        sum += x, count++;
-                    else
-                        squares += (x - sum / count) * (x - sum / count);
-                }
-        means[f] = count > 0 ? (float)(sum / count) : 0.0f;
-        deviations[f] = count > 0 && squares > 0 ? (float)sqrt(squares / count) : 1.0f;
+        double count;
+        const double sum = dataset_sum(set, rows, n, f, NULL, &count), mean = count > 0 ? sum / count : 0;
+        means[f] = (float)mean;
+        deviations[f] = dataset_deviation(dataset_sum(set, rows, n, f, &mean, &count), count);
     }
 }
 

@@ -68,16 +68,14 @@ static int check_steps(const train_config *c, const dataset *set, const char *na
     .path = (c)->set, .labels = FILE_OF(c, set##_labels), .ids = FILE_OF(c, set##_ids), \
     .groups = FILE_OF(c, set##_groups), .lengths = FILE_OF(c, set##_lengths)
 
-/* The training set (like is NULL), or the test set, which is like it. */
-static int read_set(task *t, const dataset *like, int grow, dataset *set)
+int task_read_set(task *t, int testing, const dataset *like, int grow, dataset *set)
 {
     const train_config *c = &t->config;
-    const int whole = like && c->target == TARGET_NEXT; /* a forecaster is tested as it is used: from end to end */
-    const data_source training = {.config = c, FILES_OF(c, train), .words = &t->words, .grow = grow},
-                      test = {.config = c, FILES_OF(c, test), .like = like, .words = &t->words};
-    const char *name = like ? c->test : c->train;
-    TRY(dataset_open(like ? &test : &training, whole, set));
-    return check_steps(c, set, name);
+    const int whole = testing && c->target == TARGET_NEXT; /* a forecaster is tested as it is used: from end to end */
+    const data_source training = {.config = c, FILES_OF(c, train), .like = like, .words = &t->words, .grow = grow},
+                      test = {.config = c, FILES_OF(c, test), .like = like, .words = &t->words, .grow = grow};
+    TRY(dataset_open(testing ? &test : &training, whole, set));
+    return check_steps(c, set, testing ? c->test : c->train);
 }
 
 /* Whether sequences differ in length, so that the model must be told. */
@@ -119,14 +117,14 @@ static int check_targets(const train_config *c, const dataset *set)
     return CLI_OK;
 }
 
-static int read_data(task *t, int grow)
+int task_read(task *t, const dataset *like_train, int grow)
 {
     const train_config *c = &t->config;
     const int classes = target_is_class(c->target);
-    TRY(read_set(t, NULL, grow, &t->train));
+    TRY(task_read_set(t, 0, like_train, grow, &t->train));
     dataset like = t->train;
     if (!classes) like.classes = 0; /* labels are for judging alone: a test set may have some of its own */
-    if (*c->test) TRY(read_set(t, &like, 0, &t->test_set));
+    if (*c->test) TRY(task_read_set(t, 1, &like, 0, &t->test_set));
     if (classes && *c->test && !t->test_set.classes) dataset_adopt_classes(&t->train, &t->test_set);
     return check_targets(c, &t->train);
 }
@@ -135,7 +133,7 @@ int task_open(task *t, const char *words, int for_checkpoint)
 {
     const cli_call *const call = t->call;
     if (words) TRY(vocabulary_read(&t->words, words));
-    TRY(read_data(t, words == NULL));
+    TRY(task_read(t, NULL, words == NULL));
     TRY(cli_context(call->threads == SIZE_MAX ? t->config.threads : call->threads, call->isa, &t->e.context));
     if (t->test_set.n) TRY(leaks_check(&t->config, t->config.test, &t->train, &t->test_set));
     t->e.config = &t->config;

@@ -39,7 +39,7 @@ typedef struct identity {
 /* Of a training set as it was read, and of its words (size 0: none). */
 uint64_t identity_of_data(const dataset *set, const vocabulary *words);
 void identity_make(const train_config *config, uint64_t data, uint64_t seed, identity *id);
-/* The parts are what several ranks of one training must have in common; data is of the variables of [search]. */
+/* The parts are what several ranks or sites of one training must have in common; data is of the variables of [search]. */
 void identity_of_run(const train_config *config, identity *id);
 uint64_t identity_of_bytes(const void *bytes, size_t size);
 /* Fails with the first key in which a checkpoint's training (was) and this one (is) differ. */
@@ -163,6 +163,14 @@ typedef struct history {
     int unsaved;  /* the last checkpoint could not be written */
 } history;
 
+/* A part of a training: in federated training a round at one site. */
+typedef struct fit_round {
+    size_t first, epochs;       /* epochs before it, epochs of it */
+    const float *parameters;    /* of fit_copy, to begin with; NULL: those of the seed */
+    const double *class_counts; /* [classes] sequences of all sites: what balanced is by */
+    float proximal;             /* weight of the proximal term around `parameters` */
+} fit_round;
+
 typedef struct fit_job {
     const experiment *e;
     const network *net;
@@ -170,10 +178,14 @@ typedef struct fit_job {
     const row_list *kept, *held; /* held->n may be 0: no early stopping */
     const identity *id;          /* with a checkpoint */
     uint64_t seed;
+    const fit_round *round; /* NULL: the whole training */
 } fit_job;
 
 /* A new trainer of `model`, trained: with the parameters of the best epoch when some are held. */
 int fit(const fit_job *job, const rnnp_model *model, history *past, rnnp_trainer **trainer);
+/* Copies parameters out of a trainer or back into it, all of them or those that are not frozen, one behind the other.
+ * Without values it counts: *n, which may be NULL else. */
+int fit_copy(rnnp_context *context, rnnp_trainer *trainer, int frozen, int back, float *values, size_t *n);
 
 /* ---- curve.c: SVG ---- */
 

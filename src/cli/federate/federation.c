@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "federation.h"
+
+#include "../train/embeddings.h"
+#include "../train/recipe.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Before ---- */
+
+static int check_config(const train_config *c, size_t sites)
+{
+    if (!c->rounds) return config_blame(c, "federate", "rounds", "[federate] rounds is missing");
+    if (sites > EXCHANGE_PARTIES) return cli_fail("%zu sites are more than %d", sites, EXCHANGE_PARTIES);
+    if (c->folds || c->seeds > 1 || c->n_variables)
+        return cli_fail("%s: a federation is a single training: [train] folds = 0 and seeds = 1, and no [search]",
+                        c->path);
+    if (c->patience)
+        return config_blame(c, "train", "patience", "[train] patience: a federation has as many rounds as it says");
+    if (c->schedule.kind == RNNP_SCHEDULE_PLATEAU)
+        return config_blame(c, "train", "schedule",
+                            "[train] schedule = plateau requires a score after each epoch, "
+                            "which a federation does not have");
+    if (c->calibrate || c->threshold.kind)
+        return config_blame(c, "predict", c->calibrate ? "calibrate" : "threshold",
+                            "[predict] has no part in a federation, which does not see predictions; rnnpack predict "
+                            "takes a --threshold");
+    if (c->target != TARGET_LABEL && !target_is_input(c->target))
+        return config_blame(c, "data", "target", "[data] target: a federation trains for label, next or input");
+    if (c->secure && c->format == DATA_TOKENS)
+        return config_blame(c, "federate", "secure",
+                            "[data] format = tokens requires [federate] secure = no: sites tell the coordinator their "
+                            "words and how often each occurs");
+    return CLI_OK;
+}
+
+int federation_begin(federation *f, train_config *config, rnnp_context *context, size_t sites)
+{
+    *f = (federation){.config = config, .context = context, .sites = sites, .loss = NAN};
+    TRY(check_config(config, sites));
+    config->epochs = config->schedule.epochs = config->rounds * config->local_epochs;
+    return CLI_OK;
+}
+
+void federation_free(federation *f)
+{
+    agreement_free(&f->agreed);
+    free(f->class_counts);
+    free(f->fill);
+    free(f->means);
+    free(f->counts);
+    free(f->squares);
+    free(f->scale);
+    free(f->parameters);
+    scores_free(&f->found);
+    rnnp_trainer_destroy(f->trainer);
+    rnnp_model_destroy(f->model);
+}
+
+void federation_named(federation *f)
+{
+    const train_config *c = f->config;
+    f->stage = STAGE_FILL;
+    f->channels = f->agreed.like.features * (size_t)(1 + c->mask + c->delta);
+    f->class_counts = cli_alloc(f->agreed.like.classes + 1, sizeof *f->class_counts);
+    f->fill = cli_alloc(f->agreed.like.features + 1, sizeof *f->fill);
+    f->means = cli_alloc(f->channels + 1, sizeof *f->means);
+    f->counts = cli_alloc(f->channels + 1, sizeof *f->counts);
+    f->squares = cli_alloc(f->channels + 1, sizeof *f->squares);
+}
+
+static int is_scaled(const federation *f) { return f->config->standardise && !f->agreed.words.size; }
+
+/* ---- The network ---- */
+
+static int scale_network(federation *f)
+{
+    const size_t C = f->channels;
+    f->net = (network){.features = f->agreed.words.size ? 0 : C,
+                       .vocabulary = f->agreed.words.size,
+                       .lengths = f->agreed.lengths,
+                       .columns = f->agreed.like.columns,
+                       .raw = f->agreed.like.features};
+    if (!is_scaled(f)) return CLI_OK;
+    f->scale = cli_alloc(2 * C, sizeof *f->scale);
+    for (size_t k = 0; k < C; k++) {
+        f->scale[k] = (float)f->means[k];
+        f->scale[C + k] = dataset_deviation(f->squares[k], f->counts[k]);
+    }
+    f->net.means = f->scale;
+    f->net.deviations = f->scale + C;
+    return embeddings_spare(f->config, f->agreed.like.columns, f->agreed.like.features, f->scale, f->scale + C);
+}
+
+/* The network and its parameters as a training begins with them: an epoch of none. */
+static int build(federation *f)
+{
+    const experiment e = {.context = f->context, .config = f->config, .quiet = 1};
+    const row_list nobody = {0};
+    const fit_round round = {.class_counts = f->class_counts};
+    const fit_job job = {&e, &f->net, &f->agreed.like, &nobody, &nobody, NULL, f->config->seed, &round};
+    history past = {0};
+    TRY(scale_network(f));
+    TRY(network_build(f->context, f->config, &f->net, &f->model));
+    TRY(network_check(f->model, "[model]", f->config, f->agreed.like.classes, &f->net));
+    const int code = fit(&job, f->model, &past, &f->trainer);
+    free(past.at);
+    TRY(code);
+    TRY(fit_copy(f->context, f->trainer, 0, 0, NULL, &f->n_parameters));
+    f->parameters = cli_alloc(f->n_parameters + 1, sizeof *f->parameters);
+    return fit_copy(f->context, f->trainer, 0, 0, f->parameters, NULL);
+}
+
+int federation_model(const federation *f, rnnp_model **model)
+{
+    FREED float *fill = f->agreed.words.size ? NULL : cli_alloc(f->agreed.like.features + 1, sizeof *fill);
+    for (size_t k = 0; fill && k < f->agreed.like.features; k++) fill[k] = (float)f->fill[k];
+    TRY(cli_status(f->context, rnnp_trainer_model(f->trainer, model)));
+    return recipe_attach(f->context, *model, f->config, &f->agreed.like, &f->agreed.words, fill);
+}
+
+/* ---- Sums ---- */
+
+size_t federation_numbers(const federation *f)
+{
+    const size_t K = f->agreed.like.classes;
+    switch (f->stage) {
+    case STAGE_FILL: return 1 + K + 2 * f->agreed.like.features;
+    case STAGE_MEANS: return 2 * f->channels;
+    case STAGE_DEVIATIONS: return f->channels;
+    case STAGE_ROUND: return f->n_parameters + 2;
+    case STAGE_EVALUATE: return 3 + (f->config->target == TARGET_LABEL ? K * K : 3);
+    case STAGE_NAMES:
+    case STAGE_DONE: break;
+    }
+    return 0;
+}
+
+static int begin_rounds(federation *f)
+{
+    f->stage = STAGE_ROUND;
+    return build(f);
+}
+
+static int take_fill(federation *f, const double *sum)
+{
+    const size_t K = f->agreed.like.classes, F = f->agreed.like.features;
+    f->sequences = sum[0];
+    memcpy(f->class_counts, sum + 1, K * sizeof *sum);
+    for (size_t k = 0; k < F; k++) f->fill[k] = sum[1 + K + F + k] > 0 ? sum[1 + K + k] / sum[1 + K + F + k] : 0;
+    if (!is_scaled(f)) return begin_rounds(f);
+    f->stage = STAGE_MEANS;
+    return CLI_OK;
+}
+
+static int take_means(federation *f, const double *sum)
+{
+    for (size_t k = 0; k < f->channels; k++) {
+        f->counts[k] = sum[f->channels + k];
+        f->means[k] = f->counts[k] > 0 ? sum[k] / f->counts[k] : 0;
+    }
+    f->stage = STAGE_DEVIATIONS;
+    return CLI_OK;
+}
+
+double federation_unit(const federation *f)
+{
+    return f->config->noise * f->config->clip / (sqrt((double)f->sites) * NOISE_UNITS);
+}
+
+/* Updates were weighted by sequences, or (with noise) count the same and are in units. */
+static int take_round(federation *f, const double *sum)
+{
+    const size_t n = f->n_parameters;
+    const double weight = f->config->noise > 0 ? federation_unit(f) / (double)f->sites : 1 / sum[n];
+    if (!(sum[n] > 0)) return cli_fail("round %zu: no site has a sequence to train on", f->round + 1);
+    for (size_t i = 0; i < n; i++) {
+        const double moved = f->config->noise > 0 ? sum[i] * weight : sum[i] / sum[n];
+        f->parameters[i] = (float)((double)f->parameters[i] + moved);
+        if (!isfinite(f->parameters[i])) return cli_fail("round %zu: a parameter is not a finite number", f->round + 1);
+    }
+    f->loss = sum[n + 1] / sum[n];
+    if (++f->round == f->config->rounds) f->stage = STAGE_EVALUATE;
+    return fit_copy(f->context, f->trainer, 0, 1, f->parameters, NULL);
+}
+
+/* Ranks cannot be added up, so there is no area under a curve. */
+static int take_scores(federation *f, const double *sum)
+{
+    const size_t K = f->agreed.like.classes;
+    const int labels = f->config->target == TARGET_LABEL;
+    scores *s = &f->found;
+    f->stage = STAGE_DONE;
+    *s = (scores){.n = (size_t)sum[0], .classes = labels ? K : 0, .weight = sum[2]};
+    s->loss = sum[2] > 0 ? sum[1] / sum[2] : 0;
+    s->auc = s->average_precision = s->brier = s->calibration = NAN;
+    s->summary = (rnnp_summary_metrics){sizeof s->summary, NAN, NAN, NAN, NAN, NAN};
+    if (!labels) {
+        s->squares = sum[3];
+        s->changes = sum[4];
+        s->elements = sum[5];
+        return CLI_OK;
+    }
+    s->confusion = cli_alloc(K * K + 1, sizeof *s->confusion);
+    s->per_class = cli_alloc(K + 1, sizeof *s->per_class);
+    memcpy(s->confusion, sum + 3, K * K * sizeof *sum);
+    return cli_status(f->context, rnnp_metrics_classes(K, s->confusion, s->per_class, &s->summary));
+}
+
+int federation_take(federation *f, const double *sum)
+{
+    switch (f->stage) {
+    case STAGE_FILL: return take_fill(f, sum);
+    case STAGE_MEANS: return take_means(f, sum);
+    case STAGE_DEVIATIONS: memcpy(f->squares, sum, f->channels * sizeof *sum); return begin_rounds(f);
+    case STAGE_ROUND: return take_round(f, sum);
+    case STAGE_EVALUATE: return take_scores(f, sum);
+    case STAGE_NAMES:
+    case STAGE_DONE: break;
+    }
+    return CLI_FAILED;
+}
+
+/* ---- Calls ---- */
+
+static void put_numbers(payload *p, const double *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++) payload_put_number(p, x[i]);
+}
+
+static void get_numbers(payload *p, double *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++) x[i] = payload_get_number(p);
+}
+
+/* From stage MEANS on; before, names are agreed on. */
+void federation_put(const federation *f, payload *p)
+{
+    if (f->stage == STAGE_FILL) {
+        agreement_put(&f->agreed, p);
+        return;
+    }
+    payload_put(p, (uint64_t)f->stage);
+    payload_put(p, f->round);
+    payload_put_number(p, isnan(f->loss) ? -1 : f->loss);
+    payload_put_number(p, f->sequences);
+    put_numbers(p, f->class_counts, f->agreed.like.classes);
+    put_numbers(p, f->fill, f->agreed.like.features);
+    put_numbers(p, f->means, f->channels);
+    put_numbers(p, f->counts, f->channels);
+    put_numbers(p, f->squares, f->channels);
+    if (f->stage >= STAGE_ROUND) payload_put_bytes(p, f->parameters, f->n_parameters * sizeof *f->parameters);
+}
+
+static int get_parameters(federation *f, payload *p)
+{
+    payload_get_bytes(p, f->parameters, f->n_parameters * sizeof *f->parameters);
+    for (size_t i = 0; i < f->n_parameters && !p->bad; i++) p->bad = !isfinite(f->parameters[i]);
+    return p->bad ? CLI_OK : fit_copy(f->context, f->trainer, 0, 1, f->parameters, NULL);
+}
+
+static int may_follow(const federation *f, uint64_t stage, uint64_t round)
+{
+    if (stage < STAGE_MEANS || stage > STAGE_EVALUATE || round > f->config->rounds) return 0;
+    return (stage == STAGE_EVALUATE) == (round == f->config->rounds) && (stage >= STAGE_ROUND || round == 0);
+}
+
+int federation_get(federation *f, payload *p, int *good)
+{
+    if (f->stage == STAGE_NAMES) {
+        *good = agreement_get(&f->agreed, p);
+        if (*good) federation_named(f);
+        return CLI_OK;
+    }
+    const uint64_t stage = payload_get(p), round = payload_get(p);
+    f->loss = payload_get_number(p);
+    f->sequences = payload_get_number(p);
+    get_numbers(p, f->class_counts, f->agreed.like.classes);
+    get_numbers(p, f->fill, f->agreed.like.features);
+    get_numbers(p, f->means, f->channels);
+    get_numbers(p, f->counts, f->channels);
+    get_numbers(p, f->squares, f->channels);
+    *good = !p->bad && may_follow(f, stage, round);
+    if (!*good) return CLI_OK;
+    f->stage = (federate_stage)stage;
+    f->round = (size_t)round;
+    if (f->stage >= STAGE_ROUND && !f->trainer) TRY(build(f));
+    if (f->stage >= STAGE_ROUND) TRY(get_parameters(f, p));
+    *good = payload_whole(p);
+    return CLI_OK;
+}
+
+/* ---- What is said ---- */
+
+void federation_print(const federation *f, federate_stage before)
+{
+    if (before == STAGE_FILL) {
+        printf("%zu site%s, %.0f sequences to train on", f->sites, f->sites == 1 ? "" : "s", f->sequences);
+        if (f->agreed.words.size) printf(", %zu words", f->agreed.words.size);
+        if (!f->agreed.words.size) printf(", %zu features", f->agreed.like.features);
+        if (f->agreed.like.classes) printf(", %zu classes", f->agreed.like.classes);
+        putchar('\n');
+    } else if (before == STAGE_ROUND)
+        printf("round %3zu of %zu  loss %.5f\n", f->round, f->config->rounds, f->loss);
+    fflush(stdout);
+}
+
+void federation_print_privacy(const train_config *c)
+{
+    double order;
+    if (!(c->noise > 0)) {
+        printf("privacy: no noise, so nothing is guaranteed about what the model tells%s\n",
+               c->secure ? "; the coordinator sees sums alone" : "; the coordinator sees each site's updates");
+        return;
+    }
+    const double epsilon = account_epsilon(1, c->noise, (double)c->rounds, c->privacy_delta, &order);
+    printf("privacy: (%.4g, %g)-differential privacy of a site: noise %g x clip %g, %zu rounds, Renyi order %g. It is "
+           "of updates alone: not of names, counts, sums for scaling, losses or scores\n",
+           epsilon, c->privacy_delta, c->noise, c->clip, c->rounds, order);
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "federation.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+int member_begin(member *m)
+{
+    const train_config *c = m->f->config;
+    AUTO_ROWS all = split_all(&m->train);
+    return split_share(&m->train, &all, c->validation, c->seed, &m->kept, &m->held);
+}
+
+void member_free(member *m)
+{
+    dataset_free(&m->train);
+    dataset_free(&m->test);
+    rows_free(&m->kept);
+    rows_free(&m->held);
+    scores_free(&m->found);
+}
+
+const dataset *member_judged(const member *m) { return m->test.n ? &m->test : &m->train; }
+
+/* ---- Sums for scaling ---- */
+
+static void count_classes(const member *m, double *x)
+{
+    for (size_t i = 0; m->f->config->target == TARGET_LABEL && i < m->kept.n; i++) x[m->train.label[m->kept.at[i]]]++;
+}
+
+static void sum_features(const member *m, double *x)
+{
+    const size_t F = m->train.features;
+    for (size_t k = 0; k < F; k++) x[k] = dataset_sum(&m->train, m->kept.at, m->kept.n, k, NULL, &x[F + k]);
+}
+
+static int fill_gaps(member *m)
+{
+    const federation *f = m->f;
+    if (m->filled || f->agreed.words.size) return CLI_OK;
+    FREED float *fill = cli_alloc(f->agreed.like.features + 1, sizeof *fill);
+    for (size_t k = 0; k < f->agreed.like.features; k++) fill[k] = (float)f->fill[k];
+    m->filled = 1;
+    TRY(dataset_fill(f->config, &m->train, fill));
+    return m->test.n ? dataset_fill(f->config, &m->test, fill) : CLI_OK;
+}
+
+/* ---- A round ---- */
+
+static experiment as_experiment(const member *m)
+{
+    return (experiment){.context = m->f->context,
+                        .config = m->f->config,
+                        .train = &m->train,
+                        .test = m->test.n ? &m->test : NULL,
+                        .words = &m->f->agreed.words,
+                        .lengths = m->f->agreed.lengths,
+                        .quiet = 1};
+}
+
+/* Kairouz, Liu and Steinke (2021) cut, round and add discrete noise at each site, so that the sum of all has the noise
+ * that is wanted. Rounding is towards zero, so that no update grows beyond the norm that it was cut to. */
+void member_protect(const federation *f, const uint8_t noise_key[KEY_BYTES], double weight, double *x, size_t n)
+{
+    const double unit = federation_unit(f), clip = f->config->clip;
+    double square = 0;
+    uint8_t key[KEY_BYTES];
+    for (size_t i = 0; i < n; i++) square += x[i] * x[i];
+    const double norm = sqrt(square), shrink = clip > 0 && norm > clip ? clip / norm : 1;
+    for (size_t i = 0; i < n; i++) {
+        x[i] *= shrink;
+        x[i] = unit > 0 ? trunc(x[i] / unit) : weight * x[i];
+    }
+    if (!(unit > 0)) return;
+    /* Another update has other noise: the difference of two with the same would be the difference of the updates. */
+    digest(noise_key, "rnnpack noise", x, n * sizeof *x, f->round, key);
+    noise_add(key, x, n);
+}
+
+/* Trains from the common parameters; x becomes the update, the sequences, and their losses. */
+static int train_round(member *m, double *x)
+{
+    const federation *f = m->f;
+    const train_config *c = f->config;
+    const experiment e = as_experiment(m);
+    const row_list nobody = {0};
+    const fit_round round = {f->round * c->local_epochs, c->local_epochs, f->parameters, f->class_counts, c->proximal};
+    const fit_job job = {&e, &f->net, &m->train, &m->kept, &nobody, NULL, c->seed, &round};
+    const size_t n = f->n_parameters;
+    history past = {0};
+    AUTO(trainer) *trainer = NULL;
+    FREED float *after = cli_alloc(n + 1, sizeof *after);
+    const int code = fit(&job, f->model, &past, &trainer);
+    const double loss = past.n ? past.at[past.n - 1].loss : 0;
+    free(past.at);
+    TRY(code);
+    TRY(fit_copy(f->context, trainer, 0, 0, after, NULL));
+    for (size_t i = 0; i < n; i++) x[i] = (double)after[i] - (double)f->parameters[i];
+    member_protect(f, m->noise_key, (double)m->kept.n, x, n);
+    x[n] = (double)m->kept.n;
+    x[n + 1] = (double)m->kept.n * loss;
+    return CLI_OK;
+}
+
+/* ---- Scores ---- */
+
+static int evaluate(member *m, double *x)
+{
+    const federation *f = m->f;
+    const experiment e = as_experiment(m);
+    AUTO_ROWS all = split_all(&m->test);
+    const row_list *rows = m->test.n ? &all : &m->held;
+    const asking a = {&e, &f->net, member_judged(m), rows, scores_of_trainer, f->trainer};
+    const size_t K = f->agreed.like.classes;
+    scores *s = &m->found;
+    if (!rows->n) return CLI_OK;
+    scores_free(s);
+    TRY(scores_ask(s, &a));
+    x[0] = (double)s->n;
+    x[1] = s->loss * s->weight;
+    x[2] = s->weight;
+    if (f->config->target == TARGET_LABEL) {
+        if (s->confusion) memcpy(x + 3, s->confusion, K * K * sizeof *x);
+        return CLI_OK;
+    }
+    x[3] = s->squares;
+    x[4] = s->changes;
+    x[5] = s->elements;
+    return CLI_OK;
+}
+
+int member_answer(member *m, double *x)
+{
+    const federation *f = m->f;
+    const size_t C = f->channels;
+    double count;
+    memset(x, 0, federation_numbers(f) * sizeof *x);
+    if (f->stage > STAGE_FILL) TRY(fill_gaps(m));
+    switch (f->stage) {
+    case STAGE_FILL:
+        x[0] = (double)m->kept.n;
+        count_classes(m, x + 1);
+        sum_features(m, x + 1 + f->agreed.like.classes);
+        break;
+    case STAGE_MEANS: sum_features(m, x); break;
+    case STAGE_DEVIATIONS:
+        for (size_t k = 0; k < C; k++) x[k] = dataset_sum(&m->train, m->kept.at, m->kept.n, k, &f->means[k], &count);
+        break;
+    case STAGE_ROUND: return train_round(m, x);
+    case STAGE_EVALUATE: return evaluate(m, x);
+    case STAGE_NAMES:
+    case STAGE_DONE: break;
+    }
+    return CLI_OK;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * session.c: what the commands share that exchange files.
+ */
+#ifndef RNNP_CLI_SESSION_H
+#define RNNP_CLI_SESSION_H
+
+#include "federation.h"
+
+/* Words of an answer of names, and of a call. */
+enum { NAMES_MOST = 1 << 22, CALL_MOST = 1 << 26 };
+
+typedef struct session {
+    cli_call call; /* as the task needs it */
+    task t;
+    federation f;
+    parties all;
+    party_keys keys;
+    const char *folder;
+    double seconds; /* to wait in each step */
+    uint8_t identity[KEY_BYTES];
+    uint64_t step;
+} session;
+
+/* Configuration, context, keys and parties. */
+int session_open(session *s, const cli_call *call);
+void session_close(session *s);
+#define AUTO_SESSION __attribute__((cleanup(session_close))) session
+
+/* A call of the present step that is there: identity and federation follow it. */
+int session_take_call(session *s, exchange_file *file, const char *path);
+/* Writes a file of the present step. */
+int session_write(const session *s, const char *site, payload *p);
+
+#endif

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * rnnpack federate simulate: all sites in one process, by a column of the data. The steps, the sums and the masks are
+ * those of sites that exchange files, and so is every bit of the model; keys follow from the seed.
+ */
+#include "../report/report.h"
+#include "federation.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct simulation {
+    cli_call call;
+    task t;
+    size_t *site_of, *tested_at; /* of each sequence of the two sets */
+    char **names;
+    size_t sites;
+    scores all; /* of all sites' members, in the order of the data */
+    size_t n_judged;
+    resampling how;
+    int failed;
+} simulation;
+
+static void simulation_free(simulation *s)
+{
+    free(s->site_of);
+    free(s->tested_at);
+    cli_free_texts(s->names, s->sites);
+    scores_free(&s->all);
+    task_close(&s->t);
+}
+
+/* ---- Which sequence is where ---- */
+
+/* The data once more, with the site as the group. */
+static int read_sites(simulation *s, int testing, dataset *set)
+{
+    train_config *c = &s->t.config;
+    char group[CONFIG_TEXT];
+    const dataset like = s->t.train;
+    snprintf(group, sizeof group, "%s", c->group);
+    snprintf(c->group, sizeof c->group, "%s", s->call.site_column);
+    const int code = task_read_set(&s->t, testing, &like, 0, set);
+    memcpy(c->group, group, sizeof group);
+    return code;
+}
+
+static int find_sites(simulation *s, int testing, const dataset *known, size_t **site)
+{
+    dataset set __attribute__((cleanup(dataset_free))) = {0};
+    const char *path = testing ? s->t.config.test : s->t.config.train;
+    TRY(read_sites(s, testing, &set));
+    if (!set.group_names || set.n != known->n)
+        return cli_fail("%s: --site-column: there is no column '%.80s'", path, s->call.site_column);
+    if (!s->names) {
+        s->sites = set.groups;
+        s->names = cli_copies(set.group_names, set.groups);
+    }
+    *site = cli_alloc(set.n + 1, sizeof **site);
+    for (size_t i = 0; i < set.n; i++) {
+        size_t k = 0;
+        while (k < s->sites && strcmp(s->names[k], set.group_names[set.group[i]]) != 0) k++;
+        if (k == s->sites)
+            return cli_fail("%s: site '%.80s' is not in the training data", path, set.group_names[set.group[i]]);
+        (*site)[i] = k;
+    }
+    return CLI_OK;
+}
+
+static int check_column(const simulation *s)
+{
+    const train_config *c = &s->t.config;
+    if (c->format != DATA_CSV && c->format != DATA_RECORDINGS)
+        return cli_fail("--site-column requires [data] format = csv or recordings");
+    if (c->format == DATA_CSV && !c->features.n)
+        return cli_fail("--site-column: [data] features must say which columns are meant; else '%.80s' is one",
+                        s->call.site_column);
+    return CLI_OK;
+}
+
+/* ---- A part of a set ---- */
+
+/* The groups of these sequences, numbered as a reader of them alone would. */
+static void copy_groups(const dataset *set, const row_list *rows, dataset *part)
+{
+    FREED size_t *number = cli_alloc(set->groups + 1, sizeof *number);
+    size_t used = 0;
+    part->group = cli_alloc(rows->n + 1, sizeof *part->group);
+    part->group_names = set->group_names ? cli_alloc(set->groups + 1, sizeof *part->group_names) : NULL;
+    for (size_t i = 0; i < rows->n; i++) number[set->group[rows->at[i]]] = 1;
+    for (size_t g = 0; g < set->groups; g++) {
+        if (number[g] && set->group_names) part->group_names[used] = cli_copy(set->group_names[g]);
+        used += number[g];
+        number[g] = used - 1;
+    }
+    part->groups = used;
+    for (size_t i = 0; i < rows->n; i++) part->group[i] = number[set->group[rows->at[i]]];
+}
+
+static void copy_steps(const dataset *set, size_t row, size_t at, dataset *part)
+{
+    const size_t steps = dataset_steps(set, row), from = set->first[row], F = set->features;
+    const size_t to = part->first[at];
+    part->first[at + 1] = to + steps;
+    if (steps) memcpy(part->x + to * F, set->x + from * F, steps * F * sizeof *set->x);
+    if (part->time && steps) memcpy(part->time + to, set->time + from, steps * sizeof *set->time);
+    if (part->before) memcpy(part->before + at * F, set->before + row * F, F * sizeof *set->before);
+    if (part->since) memcpy(part->since + at * F, set->since + row * F, F * sizeof *set->since);
+    if (part->label) part->label[at] = set->label[row];
+    if (part->ids) part->ids[at] = cli_copy(set->ids[row]);
+}
+
+static void copy_part(const dataset *set, const row_list *rows, dataset *part)
+{
+    const size_t n = rows->n, F = set->features;
+    size_t steps = 0;
+    for (size_t i = 0; i < n; i++) steps += dataset_steps(set, rows->at[i]);
+    *part = (dataset){.n = n, .features = F, .classes = set->classes, .rate = {set->rate[0], set->rate[1]}};
+    part->first = cli_alloc(n + 1, sizeof *part->first);
+    part->x = cli_alloc(steps * F + 1, sizeof *part->x);
+    if (set->time) part->time = cli_alloc(steps + 1, sizeof *part->time);
+    if (set->before) part->before = cli_alloc(n * F + 1, sizeof *part->before);
+    if (set->since) part->since = cli_alloc(n * F + 1, sizeof *part->since);
+    if (set->label) part->label = cli_alloc(n + 1, sizeof *part->label);
+    if (set->ids) part->ids = cli_alloc(n + 1, sizeof *part->ids);
+    part->columns = cli_copies(set->columns, F);
+    part->units = cli_copies(set->units, F);
+    part->class_names = cli_copies(set->class_names, set->classes);
+    for (size_t i = 0; i < n; i++) copy_steps(set, rows->at[i], i, part);
+    if (set->group) copy_groups(set, rows, part);
+}
+
+/* The sequences of site `from` up to `to`. */
+static row_list rows_of(const dataset *set, const size_t *site, size_t from, size_t to)
+{
+    row_list rows = {cli_alloc(set->n + 1, sizeof *rows.at), 0};
+    for (size_t i = 0; i < set->n; i++)
+        if (site[i] >= from && site[i] < to) rows.at[rows.n++] = (uint32_t)i;
+    return rows;
+}
+
+/* ---- A federation ---- */
+
+typedef struct running {
+    simulation *s;
+    federation f;
+    member *members;
+    row_list *train_rows, *test_rows; /* [f.sites] in the whole data */
+    party_keys *keys;
+    parties all;
+} running;
+
+static void running_free(running *r)
+{
+    for (size_t i = 0; i < r->f.sites; i++) {
+        member_free(&r->members[i]);
+        rows_free(&r->train_rows[i]);
+        rows_free(&r->test_rows[i]);
+    }
+    free(r->members);
+    free(r->train_rows);
+    free(r->test_rows);
+    free(r->keys);
+    free(r->all.open);
+    federation_free(&r->f);
+}
+
+static void share_names(running *r)
+{
+    const dataset *all = &r->s->t.train;
+    federation *f = &r->f;
+    f->agreed.like = (dataset){.features = all->features,
+                               .columns = cli_copies(all->columns, all->features),
+                               .units = cli_copies(all->units, all->features),
+                               .rate = {all->rate[0], all->rate[1]}};
+    if (f->config->target == TARGET_LABEL) {
+        f->agreed.like.classes = all->classes;
+        f->agreed.like.class_names = cli_copies(all->class_names, all->classes);
+    }
+    for (size_t i = 1; i < all->n; i++) f->agreed.lengths |= dataset_steps(all, i) != dataset_steps(all, 0);
+    federation_named(f);
+}
+
+/* Sites first to first + n, or (together) all of these as one. */
+static int begin(running *r, size_t first, size_t n, int together)
+{
+    simulation *s = r->s;
+    task *t = &s->t;
+    const size_t members = together ? 1 : n;
+    TRY(federation_begin(&r->f, &t->config, t->e.context, members));
+    r->members = cli_alloc(members, sizeof *r->members);
+    r->train_rows = cli_alloc(members, sizeof *r->train_rows);
+    r->test_rows = cli_alloc(members, sizeof *r->test_rows);
+    r->keys = cli_alloc(members, sizeof *r->keys);
+    r->all = (parties){.n = members, .names = s->names + first, .open = cli_alloc(members, sizeof *r->all.open)};
+    share_names(r);
+    for (size_t i = 0; i < members; i++) {
+        member *m = &r->members[i];
+        const size_t from = first + i, to = together ? first + n : from + 1;
+        *m = (member){.f = &r->f, .name = together ? "all" : s->names[from]};
+        r->train_rows[i] = rows_of(&t->train, s->site_of, from, to);
+        copy_part(&t->train, &r->train_rows[i], &m->train);
+        if (s->tested_at) r->test_rows[i] = rows_of(&t->test_set, s->tested_at, from, to);
+        if (s->tested_at && r->test_rows[i].n) copy_part(&t->test_set, &r->test_rows[i], &m->test);
+        keys_of_seed(&r->keys[i], t->config.seed, from);
+        memcpy(r->all.open[i], r->keys[i].open, KEY_BYTES);
+        digest(r->keys[i].secret, "rnnpack noise of a federation", NULL, 0, 0, m->noise_key);
+        TRY(member_begin(m));
+    }
+    return CLI_OK;
+}
+
+static int run_step(running *r, uint64_t step)
+{
+    static const uint8_t nothing[KEY_BYTES] = {0};
+    const federate_stage before = r->f.stage;
+    const size_t n = federation_numbers(&r->f), words = SUM_WORDS * n;
+    FREED double *x = cli_alloc(n + 1, sizeof *x);
+    FREED uint64_t *sum = cli_alloc(words + 1, sizeof *sum), *answer = cli_alloc(words + 1, sizeof *answer);
+    for (size_t i = 0; i < r->f.sites; i++) {
+        TRY(member_answer(&r->members[i], x));
+        TRY(parties_seal(&r->f, &r->all, i, &r->keys[i], nothing, step, x, n, answer));
+        for (size_t k = 0; k < words; k++) sum[k] += answer[k];
+    }
+    for (size_t k = 0; k < n; k++) x[k] = sum_get(sum + SUM_WORDS * k);
+    TRY(federation_take(&r->f, x));
+    if (!r->s->call.quiet) federation_print(&r->f, before);
+    return CLI_OK;
+}
+
+/* ---- Scores ---- */
+
+/* A member's scores among those of all, by where its sequences are in the data. */
+static void collect(const running *r, size_t i, size_t number)
+{
+    const member *m = &r->members[i];
+    const uint32_t *rows = m->test.n ? r->test_rows[i].at : r->train_rows[i].at;
+    scores *all = &r->s->all;
+    const size_t K = all->width;
+    const double weight = all->weight + m->found.weight;
+    for (size_t k = 0; k < m->found.n; k++, all->n++) {
+        all->row[all->n] = rows[m->found.row[k]];
+        all->fold[all->n] = (uint32_t)number;
+        all->truth[all->n] = m->found.truth[k];
+        all->error[all->n] = m->found.error[k];
+        if (target_is_class(r->f.config->target)) memcpy(all->p + all->n * K, m->found.p + k * K, K * sizeof *all->p);
+    }
+    all->loss = weight > 0 ? (all->loss * all->weight + m->found.loss * m->found.weight) / weight : 0;
+    all->weight = weight;
+    all->squares += m->found.squares;
+    all->changes += m->found.changes;
+    all->elements += m->found.elements;
+}
+
+/* Sites first to first + n; the model is written when there is one for all. */
+static int federate(simulation *s, size_t first, size_t n, int together, int alone)
+{
+    __attribute__((cleanup(running_free))) running r = {.s = s};
+    AUTO(model) *model = NULL;
+    TRY(begin(&r, first, n, together));
+    for (uint64_t step = 1; r.f.stage != STAGE_DONE; step++) TRY(run_step(&r, step));
+    for (size_t i = 0; i < r.f.sites; i++) {
+        const member *m = &r.members[i];
+        char what[128];
+        snprintf(what, sizeof what, "site %.80s", m->name);
+        if (m->found.n && !together) scores_print(&m->found, member_judged(m), &s->t.config, what);
+        if (m->test.n || !s->tested_at) collect(&r, i, first + i + 1);
+    }
+    if (!s->call.output || alone) return CLI_OK;
+    TRY(federation_model(&r.f, &model));
+    if (outputs_keep_model(s->t.e.context, model, &s->t.words, s->call.output) != CLI_OK) s->failed = 1;
+    return CLI_OK;
+}
+
+static int report(simulation *s)
+{
+    const dataset *set = s->t.test_set.n ? &s->t.test_set : &s->t.train;
+    if (!s->all.n)
+        return s->call.predictions ? cli_fail("--predictions: there is no validation part and no test set to evaluate")
+                                   : CLI_OK;
+    TRY(scores_measure(&s->all, &s->t.config));
+    scores_print(&s->all, set, &s->t.config, "all sites");
+    report_intervals(&s->all, set, &s->t.config, &s->how, NULL);
+    return task_write(&s->t, &s->all, set);
+}
+
+static int simulate(simulation *s)
+{
+    task *t = &s->t;
+    const output_file more[] = {{"-o", s->call.output, 1}};
+    if (s->call.alone && s->call.pooled) return cli_misuse("--alone and --pooled exclude each other");
+    if (s->call.alone && s->call.output) return cli_misuse("--alone makes a model of each site; -o is for one");
+    TRY(secrets_begin());
+    TRY(task_configure(t, NULL));
+    TRY(resampling_of(&s->call, &s->how));
+    TRY(check_column(s));
+    TRY(task_check_outputs(t, more, COUNT(more), NULL));
+    const int quiet = s->call.quiet;
+    s->call.quiet = 1; /* the federation says what there is */
+    TRY(task_open(t, NULL, 0));
+    s->call.quiet = quiet;
+    TRY(find_sites(s, 0, &t->train, &s->site_of));
+    if (t->test_set.n) TRY(find_sites(s, 1, &t->test_set, &s->tested_at));
+    s->n_judged = t->train.n > t->test_set.n ? t->train.n : t->test_set.n;
+    scores_create(&s->all, &t->config, t->test_set.n ? &t->test_set : &t->train, NULL, s->n_judged);
+    s->all.n = 0;
+    if (s->call.alone) {
+        for (size_t i = 0; i < s->sites; i++) TRY(federate(s, i, 1, 0, 1));
+        return report(s);
+    }
+    TRY(federate(s, 0, s->sites, s->call.pooled, 0));
+    TRY(report(s));
+    if (!s->call.pooled) federation_print_privacy(&t->config);
+    return CLI_OK;
+}
+
+int cli_federate_simulate(const cli_call *call)
+{
+    __attribute__((cleanup(simulation_free))) simulation s = {.call = *call};
+    s.t.call = &s.call;
+    s.t.path = call->operands[0];
+    const int code = simulate(&s);
+    return code == FIT_DIVERGED ? CLI_FAILED : code == CLI_OK && s.failed ? CLI_FAILED : code;
+}
