@@ -32,8 +32,8 @@ static int counts(const ini_key *k)
            strcmp(k->section, "predict") != 0; /* which is fitted afterwards */
 }
 
-/* Whether ranks or sites that train together must have the same: not where files are, as their content is compared, nor what
- * each does with its own CPUs. */
+/* Whether ranks or sites that train together must have the same: not where files are, as their content is compared or
+ * their own, nor what each does with its own CPUs. */
 static int counts_together(const ini_key *k)
 {
     const int file = strcmp(k->section, "data") == 0 && k->kind == KEY_TEXT &&

@@ -39,7 +39,8 @@ typedef struct identity {
 /* Of a training set as it was read, and of its words (size 0: none). */
 uint64_t identity_of_data(const dataset *set, const vocabulary *words);
 void identity_make(const train_config *config, uint64_t data, uint64_t seed, identity *id);
-/* The parts are what several ranks or sites of one training must have in common; data is of the variables of [search]. */
+/* The parts are what several ranks or sites of one training must have in common; data is of the variables of [search].
+ */
 void identity_of_run(const train_config *config, identity *id);
 uint64_t identity_of_bytes(const void *bytes, size_t size);
 /* Fails with the first key in which a checkpoint's training (was) and this one (is) differ. */
