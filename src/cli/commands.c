@@ -230,9 +230,10 @@ const cli_command cli_commands[] = {
              MPI("all ranks train one model, the same as one process would, bit by bit")),
      RUN(cli_train)},
     {"predict", "MODEL", "say what a trained model predicts for new data",
-     "Predicts the class of each sequence of new data, which need no labels. The model says how\n"
-     "they are read: rnnpack train keeps that in it. Writes a table with the id of each\n"
-     "sequence, its group if there are groups, the class, and the probability of each class.",
+     "Predicts new data, which need no labels. The model says how they are read: rnnpack train\n"
+     "keeps that in it. Writes a table with the id of each sequence, its group if there are\n"
+     "groups, the class and the probability of each class; or labels, values, classes of steps,\n"
+     "or what is forecast for each step, as the model was trained.",
      OPTIONS({"--data", "FILE", "the new data, of the format of the training data", CLI_NEEDED, AT(data), NULL},
              {"-o", "FILE.csv", "file to write the table to", CLI_NEEDED, AT(output), NULL}, THRESHOLD, THREADS("1"),
              ISA),

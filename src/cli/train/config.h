@@ -175,6 +175,8 @@ const char *config_path(const train_config *config, const char *name, char *text
 /* ---- config_check.c: what the values mean together ---- */
 
 int config_check(const train_config *config);
+/* Of [data] alone, but for its files. */
+int config_check_data(const train_config *config);
 
 /* ---- ini.c ---- */
 

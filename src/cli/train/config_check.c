@@ -134,9 +134,6 @@ static int check_recordings(const train_config *c)
     if (target_has_columns(c->target) && c->annotations)
         return config_blame(c, "data", "annotations",
                             "the targets are columns of a list, of whole recordings; annotations are too many");
-    if (c->target == TARGET_LABEL && !c->annotations && !*c->label)
-        return config_blame(c, "data", "label",
-                            "recordings have labels by [data] annotations, or by a list with a column label");
     return CLI_OK;
 }
 
@@ -248,18 +245,11 @@ static int check_federate(const train_config *c)
     return CLI_OK;
 }
 
-int config_check(const train_config *c)
+int config_check_data(const train_config *c)
 {
-    TRY(check_federate(c));
-    if (!*c->train) return config_blame(c, "data", "train", "[data] train is missing");
-    if (!c->n_layers) return config_blame(c, "model", "layers", "[model] layers is missing");
     if (check_format(c) != CLI_OK || check_columns(c) != CLI_OK || check_recordings(c) != CLI_OK ||
         check_targets(c) != CLI_OK)
         return CLI_FAILED;
-    if (c->embed.n && !c->categories.n)
-        return config_blame(c, "model", "embed", "[model] embed requires [data] categories");
-    if (c->format == DATA_IDX && !*c->train_labels && c->target == TARGET_LABEL)
-        return config_blame(c, "data", "train_labels", "[data] train_labels is missing");
     if ((c->mask || c->delta) && c->missing == MISSING_REFUSE)
         return config_blame(c, "data", c->mask ? "mask" : "delta",
                             "[data] mask and delta require missing = carry, mean or zero");
@@ -269,6 +259,22 @@ int config_check(const train_config *c)
     if (c->target == TARGET_NEXT && c->longest && c->longest <= c->horizon)
         return config_blame(c, "data", "longest", "in %zu steps there is no value %zu steps later", c->longest,
                             c->horizon);
+    return CLI_OK;
+}
+
+int config_check(const train_config *c)
+{
+    TRY(check_federate(c));
+    if (!*c->train) return config_blame(c, "data", "train", "[data] train is missing");
+    if (!c->n_layers) return config_blame(c, "model", "layers", "[model] layers is missing");
+    TRY(config_check_data(c));
+    if (c->format == DATA_RECORDINGS && c->target == TARGET_LABEL && !c->annotations && !*c->label)
+        return config_blame(c, "data", "label",
+                            "recordings have labels by [data] annotations, or by a list with a column label");
+    if (c->embed.n && !c->categories.n)
+        return config_blame(c, "model", "embed", "[model] embed requires [data] categories");
+    if (c->format == DATA_IDX && !*c->train_labels && c->target == TARGET_LABEL)
+        return config_blame(c, "data", "train_labels", "[data] train_labels is missing");
     TRY(check_predict(c));
     if (c->folds == 1) return config_blame(c, "train", "folds", "[train] folds must be 0 or at least 2");
     TRY(check_loss(c));

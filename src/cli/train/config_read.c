@@ -87,12 +87,14 @@ static int refuse_variables(const reader *r, const char *name, const char *value
 }
 
 /* A line of [data], as a model keeps it: not the names of files, which are others where it predicts. */
-static void keep_line(reader *r, const ini_value *value)
+static void keep_line(reader *r, const ini_value *value, const char *text)
 {
-    char line[2 * CONFIG_TEXT];
+    const char *const name = value->more ? "" : value->name, *const between = value->more ? "    " : " = ";
+    const size_t size = strlen(name) + strlen(between) + strlen(text) + 1;
     if (strcmp(value->section, "data") != 0) return;
     if (strncmp(value->name, "train", 5) == 0 || strncmp(value->name, "test", 4) == 0) return;
-    snprintf(line, sizeof line, "%s%s%s", value->more ? "" : value->name, value->more ? "    " : " = ", value->text);
+    FREED char *line = cli_alloc(size, 1);
+    snprintf(line, size, "%s%s%s", name, between, text);
     text_add(&r->config->data_lines, line);
 }
 
@@ -129,12 +131,14 @@ static int on_value(void *user, const ini_value *value)
     else if (k->kind != KEY_LIST && k->kind != KEY_LAYERS)
         return config_fault(r->at, "%s in line %zu has one value, and this line is indented: '%.80s'", k->name,
                             r->config->line[i], value->text);
-    keep_line(r, value);
-    if (!config_key_varies(k))
-        return refuse_variables(r, k->name, value->text) == CLI_OK ? config_read_key(r->config, value, k, value->text)
-                                                                   : CLI_FAILED;
-    return substitute(r, value->text, text, sizeof text) == CLI_OK ? config_read_key(r->config, value, k, text)
-                                                                   : CLI_FAILED;
+    if (!config_key_varies(k)) {
+        TRY(refuse_variables(r, k->name, value->text));
+        keep_line(r, value, value->text);
+        return config_read_key(r->config, value, k, value->text);
+    }
+    TRY(substitute(r, value->text, text, sizeof text));
+    keep_line(r, value, text);
+    return config_read_key(r->config, value, k, text);
 }
 
 static int defaults(train_config *c, const char *path)
@@ -167,7 +171,9 @@ static int defaults(train_config *c, const char *path)
 int config_read_data(const char *name, const char *text, train_config *config)
 {
     reader r = {.config = config};
-    return defaults(config, name) == CLI_OK ? ini_read_section(name, "data", text, on_value, &r) : CLI_FAILED;
+    TRY(defaults(config, name));
+    TRY(ini_read_section(name, "data", text, on_value, &r));
+    return config_check_data(config);
 }
 
 /* A loss that nobody chose is the usual one of the target. */

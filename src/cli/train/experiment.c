@@ -147,10 +147,10 @@ int experiment_once(const experiment *e, const row_list *kept, const row_list *h
     const int code = fit(&job, built, past ? past : &own, &trainer);
     own_lines = own.at;
     TRY(code);
-    const asking a = {e, &p.net, from_test ? &p.test : &p.train, asked, scores_of_trainer, trainer};
+    const asking a = {e, &p.net, from_test ? &p.test : &p.train, asked, scores_of_trainer, trainer, NULL};
     if (asked->n) TRY(together_ask(found, &a));
     if (held_out && held->n)
-        TRY(together_ask(held_out, &(const asking){e, &p.net, &p.train, held, scores_of_trainer, trainer}));
+        TRY(together_ask(held_out, &(const asking){e, &p.net, &p.train, held, scores_of_trainer, trainer, NULL}));
     if (!model) return CLI_OK;
     TRY(finish_model(e, p.net, trainer, model));
     return recipe_attach(e->context, *model, e->config, e->train, e->words, p.fill);
@@ -341,6 +341,6 @@ int experiment_model(const experiment *e, const rnnp_model *model, const char *n
     TRY(network_check(model, name, e->config, e->train->classes, &p.net));
     TRY(check_measures(e->config, with_roc));
     if (with_roc) TRY(check_ranked(e->test ? &p.test : &p.train, rows, "--roc", e->test ? "the test set" : "the data"));
-    const asking a = {e, &p.net, e->test ? &p.test : &p.train, rows, forward, user};
+    const asking a = {e, &p.net, e->test ? &p.test : &p.train, rows, forward, user, NULL};
     return scores_ask(found, &a);
 }

@@ -280,7 +280,7 @@ static int run_epoch(fitting *f, epoch_line *line)
 static int look_at_held(fitting *f, epoch_line *line, int *stop)
 {
     const fit_job *job = f->job;
-    const asking a = {job->e, job->net, job->set, job->held, scores_of_trainer, f->trainer};
+    const asking a = {job->e, job->net, job->set, job->held, scores_of_trainer, f->trainer, NULL};
     AUTO_SCORES s = {0};
     const int code = together_ask(&s, &a);
     if (code == CLI_FAILED && job->e->group) say_stopped(f, f->epoch, "its evaluation");

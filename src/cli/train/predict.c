@@ -10,9 +10,10 @@
 #include <string.h>
 
 static int ask_model(const rnnp_model *model, const char *name, const recipe *r, const dataset *set,
-                     rnnp_context *context, scores *found)
+                     rnnp_context *context, float *values, scores *found)
 {
-    const experiment e = {.context = context, .config = &r->config, .train = set, .quiet = 1};
+    train_config config = r->config;
+    const experiment e = {.context = context, .config = &config, .train = set, .quiet = 1};
     network net = {.features = set->tokens ? 0 : set->features,
                    .vocabulary = set->tokens ? r->words.size : 0,
                    .lengths = rnnp_model_input_count(model) > 1,
@@ -22,7 +23,8 @@ static int ask_model(const rnnp_model *model, const char *name, const recipe *r,
     AUTO_ROWS all = split_all(set);
     TRY(network_check(model, name, &r->config, set->classes, &net));
     TRY(cli_status(context, rnnp_plan_create(model, NULL, &plan)));
-    const asking a = {&e, &net, set, &all, scores_of_plan, plan};
+    if (values) config.target = TARGET_INPUT; /* forecasts of the last steps, too, whose truth is not there yet */
+    const asking a = {&e, &net, set, &all, scores_of_plan, plan, values};
     const int code = scores_ask(found, &a);
     return code == FIT_DIVERGED ? CLI_FAILED : code;
 }
@@ -44,14 +46,15 @@ int cli_predict(const cli_call *call)
     TRY(cli_load(context, path, call, 1, &model));
     TRY(recipe_read(model, path, &r));
     TRY(decider_read(model, path, &d));
-    if (target_is_input(r.config.target))
-        return cli_fail("%s forecasts numbers; rnnpack run gives them, rnnpack eval their errors", path);
     TRY(recipe_data(&r, call->data, &set));
-    TRY(ask_model(model, path, &r, &set, context, &found));
+    const int numbers = target_is_input(r.config.target);
+    FREED float *values = numbers ? cli_alloc(set.first[set.n] * set.features + 1, sizeof *values) : NULL;
+    TRY(ask_model(model, path, &r, &set, context, values, &found));
     if (cli_given(call, "--threshold") && r.config.target != TARGET_LABEL)
         return cli_fail("--threshold: %s does not predict one class per sequence", path);
     if (cli_given(call, "--threshold")) TRY(decider_override(&d, call->threshold, &r.like, path));
     if (r.config.target == TARGET_LABEL) TRY(decider_apply(&d, &r.config, &r.like, &found));
+    if (numbers) return forecasts_write(values, &r.config, &set, r.like.features, call->output);
     printf("%zu sequences, %zu %s\n", found.n, found.width,
            r.config.target == TARGET_LABELS   ? "labels"
            : r.config.target == TARGET_VALUES ? "values"

@@ -79,14 +79,16 @@ static void put_head(const writing *w)
     fputc('\n', w->f);
 }
 
-/* Which step of its sequence it is, from 1, and when that was: by the file's clock, or seconds from the beginning. */
+/* Which step of its sequence it is, from 1, and when that was: by the file's clock, which does not tell of steps past
+ * the end, or seconds from the beginning. */
 static void put_step(const writing *w, size_t row, size_t t)
 {
     const dataset *set = w->set;
     const size_t step = (set->start ? set->start[row] : 0) + t;
     char time[32];
     fprintf(w->f, ",%zu", step + 1);
-    if (!has_times(w)) return;
+    if (has_times(w) && set->time && t >= dataset_steps(set, row)) fputc(',', w->f);
+    if (!has_times(w) || (set->time && t >= dataset_steps(set, row))) return;
     text_shortest(set->time ? set->time[set->first[row] + t]
                             : (double)step * (double)set->rate[1] / (double)set->rate[0],
                   0, time);
@@ -124,6 +126,61 @@ static int write_table(const scores *s, const train_config *config, const datase
 int predictions_write(const scores *s, const train_config *config, const dataset *set, const char *path)
 {
     return write_table(s, config, set, 1, path);
+}
+
+/* ---- Forecasts ---- */
+
+typedef struct error_sum {
+    double squares;
+    size_t n;
+} error_sum;
+
+/* What the model says at step t of a sequence is of step t + ahead. */
+static void put_forecast(const writing *w, const float *values, size_t row, size_t t, size_t ahead, size_t columns,
+                         error_sum *all)
+{
+    const dataset *set = w->set;
+    const size_t at = set->first[row] + t, F = set->features;
+    error_sum own = {0};
+    put_id(w->f, set, row);
+    if (has_groups(w)) put_text(w->f, ",", "", dataset_group(set, row));
+    put_step(w, row, t + ahead);
+    put_numbers(w->f, values + at * F, columns);
+    for (size_t k = 0; t + ahead < dataset_steps(set, row) && k < columns; k++, own.n++) {
+        const double d = (double)values[at * F + k] - (double)set->x[(at + ahead) * F + k];
+        own.squares += d * d;
+    }
+    if (own.n)
+        fprintf(w->f, ",%.9g\n", own.squares / (double)own.n);
+    else
+        fputs(",\n", w->f);
+    all->squares += own.squares;
+    all->n += own.n;
+}
+
+static void put_forecast_head(const writing *w, size_t columns)
+{
+    fputs(has_groups(w) ? "id,group" : "id", w->f);
+    fputs(has_times(w) ? ",step,time" : ",step", w->f);
+    for (size_t k = 0; k < columns && !w->set->columns; k++) fprintf(w->f, ",x%zu", k + 1);
+    if (w->set->columns) put_names(w->f, "", w->set->columns, columns);
+    fputs(",error\n", w->f);
+}
+
+int forecasts_write(const float *values, const train_config *config, const dataset *set, size_t columns,
+                    const char *path)
+{
+    const writing w = {fopen(path, "w"), NULL, set, config->target, 1};
+    const size_t ahead = config->target == TARGET_NEXT ? config->horizon : 0;
+    error_sum all = {0};
+    if (w.f) put_forecast_head(&w, columns);
+    for (size_t i = 0; w.f && i < set->n; i++)
+        for (size_t t = 0; t < dataset_steps(set, i); t++) put_forecast(&w, values, i, t, ahead, columns, &all);
+    TRY(text_finish(w.f, path));
+    printf("%zu sequences, %zu steps", set->n, set->first[set->n]);
+    if (all.n) printf(", mean squared error %.5g where the truth is there", all.squares / (double)all.n);
+    putchar('\n');
+    return CLI_OK;
 }
 
 /* ---- Arrays ---- */

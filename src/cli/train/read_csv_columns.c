@@ -150,6 +150,8 @@ static int adopt_features(csv_reader *r, unsigned char *state)
         if (!search_header(r, name))
             return csv_row_fault(r, "there is no column '%.80s', which the training data has", name);
         TRY(find_column(r, name, "features", &column));
+        if (state[column] == TAKEN) /* metadata of a model that lie */
+            return csv_row_fault(r, "column '%.80s' has two uses in the training data", name);
         state[column] = TAKEN;
         category *c = add_feature(r, column);
         f += c ? category_adopt(c, name, like->columns, f, like->features) : 1;

@@ -116,13 +116,17 @@ int recipe_read(const rnnp_model *model, const char *name, recipe *r)
 
 int recipe_data(const recipe *r, const char *path, dataset *set)
 {
-    vocabulary words = r->words; /* is not grown */
-    TRY(dataset_open(&(data_source){.config = &r->config, .path = path, .like = &r->like, .words = &words}, 0, set));
-    if (target_is_class(r->config.target) && !set->classes) dataset_adopt_classes(&r->like, set);
+    const train_config *c = &r->config;
+    const int whole = c->target == TARGET_NEXT; /* a forecaster is used from end to end */
+    vocabulary words = r->words;                /* is not grown */
+    dataset like = r->like;
+    if (!target_is_class(c->target)) like.classes = 0; /* labels that new data may have are their own */
+    TRY(dataset_open(&(data_source){.config = c, .path = path, .like = &like, .words = &words}, whole, set));
+    if (target_is_class(c->target) && !set->classes) dataset_adopt_classes(&like, set);
     if (set->tokens) return CLI_OK;
     if (set->features != r->like.features)
         return cli_fail("%s has %zu features, the training data had %zu", path, set->features, r->like.features);
-    return dataset_fill(&r->config, set, r->fill);
+    return dataset_fill(c, set, r->fill);
 }
 
 void recipe_free(recipe *r)

@@ -146,6 +146,8 @@ static int take_numbers(asker *k, const question *asked, size_t n)
             }
         const double elements = (double)asked[r].steps * (double)F, mean = elements > 0 ? squares / elements : 0;
         if (!isfinite((float)mean)) return not_finite(k, asked[r].row);
+        for (size_t t = 0; k->a->values && t < asked[r].steps; t++)
+            memcpy(k->a->values + (set->first[asked[r].row] + t) * F, k->y + (t * n + r) * F, F * sizeof *k->y);
         k->s->error[asked[r].place] = (float)mean;
         k->s->squares += squares;
         k->s->changes += changes;

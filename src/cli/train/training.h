@@ -119,6 +119,7 @@ typedef struct asking {
     const row_list *which;
     forward_fn *forward;
     void *user;
+    float *values; /* [steps of the set][features] of targets next and input: what is said of each; or NULL */
 } asking;
 
 /* Outputs do not depend on [train] batch, nor on which sequences are evaluated together. FIT_DIVERGED when an output
@@ -150,6 +151,11 @@ int scores_write(const scores *s, const train_config *config, const dataset *set
 /* A table of what is predicted for new data: as above, without folds and truths, and without groups if there are
  * none. */
 int predictions_write(const scores *s, const train_config *config, const dataset *set, const char *path);
+/* The same of targets next and input: a line for each step that is forecast or rebuilt, with the first `columns` of the
+ * values and, where the step is there, their mean squared error; values [steps of the set][features] are what the model
+ * says at each step. Prints the error of all. */
+int forecasts_write(const float *values, const train_config *config, const dataset *set, size_t columns,
+                    const char *path);
 
 /* ---- fit.c ---- */
 
