@@ -166,7 +166,7 @@ table = open("scores.csv").read()
 
 def again(source, *more, stdin=b""):
     got = watch(FORECASTER, source, *ON, "--scores", "again.csv", *more, stdin=stdin)
-    same(got[1:], events[1:])
+    same([e for e in got[1:] if e["event"] not in ("behind", "caught_up")], events[1:])  # this machine may be slow
     same(open("again.csv").read(), table)
 
 
@@ -315,27 +315,20 @@ refused(2, "--target says which of the 3 classes is watched", "classes.onnx", "-
 refused(2, "--target: the model has no class 'k'", "classes.onnx", "--source", "-", "--target", "k")
 refused(1, "gives classes and no forecast", "classes.onnx", "--source", "-", "--score", "error")
 
-# Labels of steps: of each step the probability that predict says. Numbers: what the model gives.
-(work / "config.ini").write_text("[data]\nformat = csv\ntrain = rows.csv\nid = id\nlabel = y\ntarget = step_label\n"
-                                 "[model]\nlayers =\n    gru 5\n    dense 3\n[train]\nepochs = 3\n")
-run("train", "config.ini", "-o", "steps.onnx", "--quiet")
-run("predict", "steps.onnx", "--data", "rows.csv", "-o", "predicted.csv")
-head, *predicted = [line.split(",") for line in open("predicted.csv").read().splitlines()]
-for i in (0, 5, 11):
-    table = "b,a\n" + "".join("{2},{1}\n".format(*row.split(",")) for row in rows if row.startswith(f"{i},"))
-    watch("steps.onnx", "-", "--target", "m", "--scores", "scores.csv", stdin=table.encode())
-    close(scores(), [float(row[head.index("p_m")]) for row in predicted if row[0] == str(i)])
-refused(1, "gives classes and no forecast", "steps.onnx", "--source", "-", "--score", "error")
-(work / "config.ini").write_text("[data]\nformat = csv\ntrain = rows.csv\nid = id\ntarget = values\nvalues = v\nfeatures = a, b\n"
-                                 "[model]\nlayers =\n    gru 5\n    dense 1\n[train]\nepochs = 3\n")
-valued = ["id,a,b,v"] + [",".join([*row.split(",")[:3], str(10 + int(row.split(",")[0]))]) for row in rows[1:]]
-(work / "rows.csv").write_text("\n".join(valued) + "\n")
-run("train", "config.ini", "-o", "values.onnx", "--quiet")
-run("predict", "values.onnx", "--data", "rows.csv", "-o", "predicted.csv")
-table = "b,a\n" + "".join("{2},{1}\n".format(*row.split(",")) for row in rows if row.startswith("7,"))
-watch("values.onnx", "-", "--scores", "scores.csv", stdin=table.encode())
-close(scores()[-1:], [float(open("predicted.csv").read().splitlines()[8].split(",")[1])])
-refused(1, "gives numbers and no forecast", "values.onnx", "--source", "-", "--score", "error")
+# Calibrated as predict does, and of the class that it calls positive.
+text = ("[data]\nformat = csv\ntrain = two.csv\nid = id\nlabel = y\n[model]\nlayers =\n    gru 5\n    dense 2\n"
+        "[train]\nepochs = 3\nvalidation = 0.5\n[predict]\npositive = l\nthreshold = 0.3\n")
+two = [row.replace(",n", ",l") for row in rows]
+(work / "two.csv").write_text("\n".join(two) + "\n")
+for how in ("temperature", "isotonic"):
+    (work / "config.ini").write_text(f"{text}calibrate = {how}\n")
+    run("train", "config.ini", "-o", "two.onnx", "--quiet")
+    run("predict", "two.onnx", "--data", "two.csv", "-o", "predicted.csv")
+    head, *predicted = [line.split(",") for line in open("predicted.csv").read().splitlines()]
+    for i in (0, 4):
+        table = "b,a\n" + "".join("{2},{1}\n".format(*row.split(",")) for row in rows if row.startswith(f"{i},"))
+        watch("two.onnx", "-", "--scores", "scores.csv", stdin=table.encode())
+        close(scores()[-1:], [float(predicted[i][head.index("p_l")])])
 
 # ---- What is wrong is said ----
 
@@ -462,7 +455,7 @@ same([latency["steps"], sum(n for _, n in latency["buckets_us"])], [408, 408])
 assert 0 < latency["p50_us"] <= latency["p99_us"] <= latency["p999_us"] <= latency["max_us"]
 
 # A sender that begins anew; and silence, told when it begins, which the numbers then count.
-live, send = udp("--rate", "1000", "--gap-after", "0.2")
+live, send = udp("--rate", "1000", "--gap-after", "1")
 send(datagram(5000, x[:10]))
 for k in range(3):
     send(datagram(10 * k, x[:10]))
@@ -471,9 +464,10 @@ same(live.until("gap")["cause"], "silence")
 send(datagram(30, x[:10]))
 same([live.until("gap_end")[k] for k in ("missing", "state")], [0, "held"])
 same(live.until("gap", 2)["cause"], "silence")
-send(datagram(340, x[:10]))
-same([live.until("gap_end", 2)[k] for k in ("missing", "state")], [300, "reset"])
-same(live.stop(signal.SIGINT)["step"], 10 + 10 + 10 + 310)
+send(datagram(1540, x[:10]))
+same([live.until("gap_end", 2)[k] for k in ("missing", "state")], [1500, "reset"])
+wait_steps(live, 1540, 1)
+same(live.stop(signal.SIGINT)["step"], 10 + 10 + 10 + 1510)
 
 # Text, without numbers: what is garbled is missing, and silence is counted by the clock.
 live, send = udp("--rate", "100", "--gap-after", "0.2", "--stats")
@@ -541,7 +535,9 @@ if b"without libmicrohttpd" in subprocess.run([PROGRAM, "watch", FORECASTER, "--
             "--http", "0")
     print("without the page")
 else:
-    live = Live(FORECASTER, "--source", "holes.csv", *ON, "--speed", "20x", "--http", "0", "--channels", "MLII")
+    live = Live(FORECASTER, "--source", "-", *ON, "--http", "0", "--channels", "MLII", "--gap-after", "0.1", stdin=subprocess.PIPE)
+    live.process.stdin.write(b"".join(open("holes.csv", "rb").readlines()[:2605]))  # and it stays open
+    live.process.stdin.flush()
     page = live.events[0]["page"]
     port = int(re.fullmatch(r"http://127\.0\.0\.1:(\d+)/", page)[1])
     status, body, heads = ask(port)
@@ -550,12 +546,13 @@ else:
     live.until("gap_end")
     for _ in range(600):  # the numbers come some time after the events
         data = json.loads(ask(port, "/data?from=0&event=0")[1])
-        if data["step"] >= 2600:
+        if data["step"] == 2605:
             break
         time.sleep(0.05)
     same(data["channels"], ["MLII"])
     same(data["events"][:9], live.events[:9])  # the start among them
-    assert data["step"] >= 2600 and data["gaps"] == 1 and data["latency"]["p50_us"] > 0, (data["step"], data["latency"])
+    assert data["step"] == 2605 and data["gaps"] >= 2 and data["latency"]["p50_us"] > 0, (data["step"], data["latency"])
+    same([data["buckets"][0][0], data["buckets"][-1][0]], [0, 2604])
     for step, score, low, high in data["buckets"]:
         assert abs(low - filled[step]) < 1e-5 and low == high
         assert step >= 500 or (score is None) == (step == 0) and (not step or abs(score - expected[step]) < 1e-4), step

@@ -11,7 +11,7 @@ void scoring_create(scoring *s, double smooth)
 {
     /* dt / (tau + dt) of a new score, the first-order low-pass filter by backward differences: no exponential. */
     s->keep = smooth / (smooth + 1);
-    s->p = cli_alloc(s->width, sizeof *s->p);
+    if (s->kind == SCORING_PROBABILITY) s->p = cli_alloc(s->classes, sizeof *s->p);
     if (s->kind == SCORING_ERROR) {
         s->many = s->width / s->features;
         s->room = s->ahead + s->many;
@@ -34,16 +34,25 @@ void scoring_begin(scoring *s)
     s->smoothed = 0;
 }
 
-/* Of two classes the model may give one number, for the second. */
+/* Of all classes, calibrated as predict does. Of two the model may give one number, for the second. */
 static double probability(scoring *s, const float *y)
 {
-    const float *p = y;
-    if (s->logits && s->width == 1)
-        rnnp_apply(s->context, RNNP_FUNCTION_SIGMOID, RNNP_MATH_U35, 1, y, s->p);
-    else if (s->logits)
-        rnnp_softmax(s->context, RNNP_MATH_U35, 1, s->width, y, s->p);
-    if (s->logits) p = s->p;
-    return s->width > 1 ? (double)p[s->index] : s->index ? (double)p[0] : 1.0 - (double)p[0];
+    float *p = s->p, *one = s->width == 1 ? p + 1 : p;
+    if (!s->logits)
+        memcpy(one, y, s->width * sizeof *y);
+    else if (s->width == 1)
+        rnnp_apply(s->context, RNNP_FUNCTION_SIGMOID, RNNP_MATH_U35, 1, y, one);
+    else
+        rnnp_softmax(s->context, RNNP_MATH_U35, 1, s->width, y, one);
+    if (s->width == 1) p[0] = 1.0f - p[1];
+    if (s->decider->calibrate == CALIBRATE_TEMPERATURE)
+        rnnp_calibration_apply_temperature(1, s->classes, s->decider->temperature, p, p);
+    if (s->decider->calibrate == CALIBRATE_ISOTONIC) {
+        float *of = &p[s->positive];
+        rnnp_calibration_apply_isotonic(s->decider->n_steps, s->decider->steps, 1, of, of);
+        p[1 - s->positive] = 1.0f - *of;
+    }
+    return (double)p[s->index];
 }
 
 static double forecast_error(scoring *s, const float *x, const float *y)

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "../model.h"
+#include "../train/decider.h"
 
 typedef enum scoring_kind { SCORING_OUTPUT, SCORING_PROBABILITY, SCORING_ERROR } scoring_kind;
 
@@ -18,8 +19,13 @@ typedef struct scoring {
     rnnp_context *context;
     size_t width; /* of the output at a step */
     size_t index; /* element, or class */
-    int logits;   /* probabilities: the output is none yet */
-    float *p;     /* [width] for them */
+
+    /* Probabilities. */
+    int logits; /* the output is none yet */
+    size_t classes;
+    const decider *decider; /* what the model's training says of its probabilities */
+    size_t positive;        /* the class that an isotonic calibration is of */
+    float *p;               /* [classes] */
 
     /* Errors of forecasts: the output is [many][features], of the samples `ahead`, `ahead` + 1, ... steps later. The
      * error of a sample is the mean of the squared errors of all forecasts that were made of it. */
@@ -32,7 +38,7 @@ typedef struct scoring {
     uint64_t begun;
 } scoring;
 
-/* `kind`, `context`, `width`, `index`, `logits`, `features` and `ahead` are set. Smoothed with a time constant of so
+/* What the kind needs of the fields above `many` is set. Smoothed with a time constant of so
  * many steps; 0: not. */
 void scoring_create(scoring *s, double smooth);
 void scoring_destroy(scoring *s);

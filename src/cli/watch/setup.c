@@ -19,6 +19,7 @@ static int read_recipe(watch *w)
     if (!rnnp_model_metadata_find(w->model.model, "rnnpack.data")) return CLI_OK;
     w->has_recipe = 1;
     TRY(recipe_read(w->model.model, w->model.path, &w->recipe));
+    TRY(decider_read(w->model.model, w->model.path, &w->decider));
     if (r->config.format == DATA_TOKENS) return cli_fail("%s reads words; watch takes signals", w->model.path);
     if (*r->config.time && r->config.delta)
         return cli_fail("%s reads visits with times of their own; watch takes samples at a fixed rate", w->model.path);
@@ -76,7 +77,6 @@ static int read_recording(watch *w, const uint64_t resample[2])
     char text[4096];
     if (as_trained && w->call->channels)
         return cli_misuse("--channels: the model says which channels of a recording it takes");
-    config.annotations = ANNOTATIONS_NONE;
     if (!as_trained) {
         int n = snprintf(text, sizeof text, "format = recordings\n");
         if (w->call->channels && n > 0)
@@ -87,6 +87,8 @@ static int read_recording(watch *w, const uint64_t resample[2])
         config = own;
         if (code != CLI_OK) return config_free(&own), code;
     }
+    config.annotations = ANNOTATIONS_NONE; /* one sequence, without labels */
+    config.target = TARGET_INPUT;
     const data_source from = {
         .config = &config, .path = w->source.path, .like = as_trained ? &r->like : NULL, .words = &words};
     const int code = dataset_read(&from, &w->source.set);
@@ -175,21 +177,31 @@ static int split_output(const char *text, char **name, size_t *index)
     return CLI_OK;
 }
 
+static size_t find_class(const dataset *like, const char *name)
+{
+    size_t k = 0;
+    while (k < like->classes && strcmp(like->class_names[k], name) != 0) k++;
+    return k;
+}
+
+/* The class is --target, else the one that the training calls positive, else the second of two. */
 static int score_probability(watch *w, scoring *s)
 {
     const recipe *r = &w->recipe;
-    const char *target = w->call->target;
+    const char *target = w->call->target ? w->call->target : w->decider.positive;
     network net = {.features = w->monitor.prepare.channels};
     if (!w->has_recipe || !target_is_class(r->config.target))
         return cli_fail("%s does not say that it gives classes; --score output takes what it gives", w->model.path);
     TRY(network_check(w->model.model, w->model.path, &r->config, r->like.classes, &net));
     s->logits = !net.probabilities;
-    s->index = r->like.classes - 1;
-    if (!target && r->like.classes > 2)
-        return cli_misuse("--target says which of the %zu classes is watched", r->like.classes);
-    for (s->index = target ? 0 : s->index; target && s->index < r->like.classes; s->index++)
-        if (strcmp(r->like.class_names[s->index], target) == 0) return CLI_OK;
-    return target ? cli_misuse("--target: the model has no class '%s'", target) : CLI_OK;
+    s->classes = r->like.classes;
+    s->decider = &w->decider;
+    s->positive = w->decider.positive ? find_class(&r->like, w->decider.positive) : 0;
+    if (s->positive == s->classes || (w->decider.calibrate == CALIBRATE_ISOTONIC && s->classes != 2))
+        return cli_fail("%s: its calibration does not fit its classes", w->model.path);
+    if (!target && s->classes > 2) return cli_misuse("--target says which of the %zu classes is watched", s->classes);
+    s->index = target ? find_class(&r->like, target) : 1;
+    return s->index < s->classes ? CLI_OK : cli_misuse("--target: the model has no class '%s'", target);
 }
 
 static int score_error(watch *w, scoring *s)

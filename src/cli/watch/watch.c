@@ -21,6 +21,7 @@ static void close_all(watch *w)
     monitor_destroy(&w->monitor);
     talk_close(&w->talk);
     text_free(&w->channels);
+    decider_free(&w->decider);
     recipe_free(&w->recipe);
     cli_model_close(&w->model);
 }

@@ -10,6 +10,7 @@
 #ifndef RNNP_CLI_WATCHING_H
 #define RNNP_CLI_WATCHING_H
 
+#include "../train/decider.h"
 #include "../train/recipe.h"
 #include "board.h"
 #include "monitor.h"
@@ -20,6 +21,7 @@ typedef struct watch {
     const cli_call *call;
     cli_model model;
     recipe recipe;
+    decider decider; /* what training says of the probabilities */
     int has_recipe;
     text_list channels; /* --channels */
     source source;
