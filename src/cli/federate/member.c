@@ -112,7 +112,12 @@ static int evaluate(member *m, double *x)
     const experiment e = as_experiment(m);
     AUTO_ROWS all = split_all(&m->test);
     const row_list *rows = m->test.n ? &all : &m->held;
-    const asking a = {&e, &f->net, member_judged(m), rows, scores_of_trainer, f->trainer};
+    const asking a = {.e = &e,
+                      .net = &f->net,
+                      .set = member_judged(m),
+                      .which = rows,
+                      .forward = scores_of_trainer,
+                      .user = f->trainer};
     const size_t K = f->agreed.like.classes;
     scores *s = &m->found;
     if (!rows->n) return CLI_OK;
