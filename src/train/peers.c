@@ -325,6 +325,7 @@ static void say(rnnp_pass *pass, rnnp_status status)
     *w = (rnnp_word){.status = status, .steps = t->steps, .rows = pass->rows, .live = live_floats(t)};
     w->weight = pass->weight;
     w->rate = t->optimizer.rate;
+    w->proximal = t->proximal;
     w->frozen = frozen_of(t);
     for (size_t k = 0; k < pass->n_nodes && status == RNNP_OK; k++) w->loss[k] = pass->node[k].loss;
     if (status != RNNP_OK) snprintf(reason, RNNP_REASON_CHARS, "%s", rnnp_last_error(t->context));
@@ -339,6 +340,7 @@ static const char *difference(const rnnp_word *a, const rnnp_word *b)
     if (a->steps != b->steps) return "number of steps done";
     if (a->rows != b->rows) return "number of rows in the batch";
     if (memcmp(&a->rate, &b->rate, sizeof a->rate) != 0) return "learning rate";
+    if (memcmp(&a->proximal, &b->proximal, sizeof a->proximal) != 0) return "proximal weight";
     if (a->live != b->live || a->frozen != b->frozen) return "set of frozen parameters";
     if (memcmp(&a->weight, &b->weight, sizeof a->weight) != 0) return "sum of the batch's weights";
     return a->values != b->values ? "value of some parameter" : NULL;

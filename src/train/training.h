@@ -124,8 +124,8 @@ typedef struct rnnp_word {
     int64_t status;
     uint64_t steps, rows, live, values; /* values: checksum of the parameters, 0 where not compared */
     double weight, loss[RNNP_TREE_NODES];
-    float rate;
-    uint32_t frozen; /* of which parameters */
+    float rate, proximal;
+    uint64_t frozen; /* of which parameters */
 } rnnp_word;
 
 struct rnnp_trainer {

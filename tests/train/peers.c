@@ -149,7 +149,18 @@ typedef struct process {
     uint64_t sent;
 } process;
 
-enum { NOTHING = 0, BAD_TARGET, BAD_INPUT, BAD_OTHER_ROW, ABSENT, OTHER_SEED, OTHER_RATE, OTHER_VALUE, OTHER_ROWS };
+enum {
+    NOTHING = 0,
+    BAD_TARGET,
+    BAD_INPUT,
+    BAD_OTHER_ROW,
+    ABSENT,
+    OTHER_SEED,
+    OTHER_RATE,
+    OTHER_PULL,
+    OTHER_VALUE,
+    OTHER_ROWS
+};
 
 static rnnp_status note(process *p, const rnnp_context *context, rnnp_status status)
 {
@@ -178,6 +189,7 @@ static void change(const process *p, rnnp_trainer *trainer, data *d)
     if (p->odd == BAD_TARGET) d->classes[3] = 77;
     if (p->odd == BAD_INPUT) d->x[from * INPUT] = INFINITY;
     if (p->odd == OTHER_RATE) rnnp_trainer_set_rate(trainer, 0.5f);
+    if (p->odd == OTHER_PULL) rnnp_trainer_set_proximal(trainer, 0.5f);
     if (p->odd == OTHER_VALUE) rnnp_trainer_set_parameter(trainer, index_of(trainer, "LSTM", 3), bias);
 }
 
@@ -309,6 +321,7 @@ TEST(test_failures)
     fails_everywhere(ABSENT, RNNP_ERR_IO, "nobody answers");
     fails_everywhere(OTHER_SEED, RNNP_ERR_STATE, "rank 2 has another penalty, clipping or dropout than rank 0");
     fails_everywhere(OTHER_RATE, RNNP_ERR_ARG, "after 1 steps rank 2 has another learning rate than rank 0");
+    fails_everywhere(OTHER_PULL, RNNP_ERR_ARG, "after 1 steps rank 2 has another proximal weight than rank 0");
     fails_everywhere(OTHER_ROWS, RNNP_ERR_ARG, "after 0 steps rank 2 has another number of rows in the batch");
 }
 
