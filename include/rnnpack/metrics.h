@@ -163,10 +163,13 @@ typedef struct rnnp_bootstrap {
  * linear between the ordered replicates (number 7 of Hyndman and Fan 1996). Replicates and values of the jackknife
  * that are NaN (a draw in which one class is missing has no area) are left out. Takes draws * log draws time.
  *
+ * A metric that noise moves to one side, such as the calibration error, needs the basic interval in their place
+ * (Davison and Hinkley 1997, 5.2): 2 estimate - high to 2 estimate - low.
+ *
  *   scratch  [draws] work memory
  *
- * RNNP_ERR_ARG for an estimate that is NaN, a confidence out of range, or fewer than two replicates that are numbers.
- * */
+ * RNNP_ERR_ARG for an estimate that is NaN, a confidence out of range, or fewer than two replicates that are
+ * numbers. */
 RNNP_API rnnp_status rnnp_metrics_bootstrap(double estimate, size_t draws, const double *replicates, size_t clusters,
                                             const double *jackknife, double confidence, double *scratch,
                                             rnnp_bootstrap *result);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "attribute.h"
+#include "svg.h"
 
 enum { WIDTH = 900, LEFT = 150, RIGHT = 24, PANELS = 12, BARS = 30, BAR = 18, FEW_STEPS = 60 };
 
@@ -24,16 +25,7 @@ typedef struct picture {
     double from, to; /* of time */
 } picture;
 
-static void put_text(FILE *f, const char *text)
-{
-    for (text = cli_plain(text); *text; text++) switch (*text) {
-        case '&': fputs("&amp;", f); break;
-        case '<': fputs("&lt;", f); break;
-        case '>': fputs("&gt;", f); break;
-        case '"': fputs("&quot;", f); break;
-        default: fputc(*text, f);
-        }
-}
+static void put_text(FILE *f, const char *text) { markup_text(f, cli_plain(text)); }
 
 /* From blue (lowers the score) by white to vermilion (raises it), which colour-blind people tell apart. */
 static void put_colour(FILE *f, double share)

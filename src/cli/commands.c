@@ -54,6 +54,10 @@
     {"--roc", "FILE.svg", "write a plot of the ROC curve", CLI_TEXT, AT(roc), NULL}, \
     {"--predictions", "FILE", "write probabilities (with number targets: errors) to FILE, .csv or .npy", CLI_TEXT, \
      AT(predictions), NULL}, \
+    {"--subgroups", "COLUMN", "metrics for each value of a column of the table (format csv), too", CLI_TEXT, \
+     AT(subgroups), NULL}, \
+    {"--report", "FILE.html", "write one page with metrics, curves, calibration, thresholds, data and configuration", \
+     CLI_TEXT, AT(report), NULL}, \
     {"--seed", "N", "seed, in place of [train] seed", CLI_SIZE, AT(seed), NULL}, \
     {"--threads", "N", "number of threads, in place of [train] threads; 0 uses all CPUs of the budget", CLI_SIZE, \
      AT(threads), NULL}, \
@@ -226,8 +230,10 @@ const cli_command cli_commands[] = {
               AT(checkpoint), NULL},
              {"--resume", NULL, "continue from the checkpoint; the result is the same, bit by bit", CLI_FLAG,
               AT(resume), NULL},
-             {"--curve", "FILE.svg", "write a plot of the losses over the epochs", CLI_TEXT, AT(curve), NULL}, TASK,
-             MPI("all ranks train one model, the same as one process would, bit by bit")),
+             {"--curve", "FILE.svg", "write a plot of the losses over the epochs", CLI_TEXT, AT(curve), NULL},
+             {"--curves", "FILE", "write loss, score and rate of each epoch to FILE, .csv or .json", CLI_TEXT,
+              AT(curves), NULL},
+             TASK, MPI("all ranks train one model, the same as one process would, bit by bit")),
      RUN(cli_train)},
     {"predict", "MODEL", "say what a trained model predicts for new data",
      "Predicts new data, which need no labels. The model says how they are read: rnnpack train\n"

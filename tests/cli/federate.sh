@@ -88,7 +88,10 @@ for mode in secure plain; do
         tail -n +2 all-p.csv | cut -d, -f1,4- | grep -Fxf one | sort >two
         cmp one two || fail "$mode: site $name predicts otherwise than in a simulation"
     done
-    expect 0 federate simulate $mode.ini --site-column site -o simulated.onnx --isa generic --threads 2 --quiet
+    expect 0 federate simulate $mode.ini --site-column site -o simulated.onnx --isa generic --threads 2 --quiet \
+        --report page.html --subgroups site
+    prints "  by site"
+    grep -q "<h2>Subgroups by site</h2>" page.html || fail "the page has no subgroups"
     cmp simulated.onnx $mode.onnx || fail "$mode: other threads and instructions, other bits"
 done
 cmp secure.onnx plain.onnx || fail "masks change bits"

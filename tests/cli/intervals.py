@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""intervals.py PROGRAM: the intervals that rnnpack train, eval and compare print, beside those of the same draws of the
-bootstrap in Python over the predictions that they write; and the tables that compare refuses.
+"""intervals.py PROGRAM: the intervals that rnnpack train, eval and compare print, beside those of the same draws of
+the bootstrap in Python over the predictions that they write; and the tables that compare refuses.
 
 Prints a table: case, metric, interval, ours, difference. Exit status 77 without scikit-learn, 1 for a difference."""
 import csv
@@ -93,9 +93,12 @@ def check_printed(case, text, path, confidence):
     draws = [table.measure(weights(table.clusters, d)) for d in range(DRAWS)]
     text = text[text.rindex("intervals"):]
     for name, value in table.measure(np.ones(len(table.rows))).items():
-        found = re.search(rf"^  {name} +([0-9.e-]+) +([0-9.e-]+) to ([0-9.e-]+)$", text, re.M)
-        ours = [float(x) for x in found.groups()] if found else [np.nan]
-        theirs = [value, *interval([d[name] for d in draws], confidence)]
+        found = re.search(rf"^  {name} +([0-9.e-]+) +([0-9.e-]+) to ([0-9.e-]+)( .basic.)?$", text, re.M)
+        ours = [float(x) for x in found.groups()[:3]] if found else [np.nan]
+        low, high = interval([d[name] for d in draws], confidence)
+        if name == "calibration error":  # the basic interval
+            low, high = max(0, 2 * value - high), max(0, 2 * value - low)
+        theirs = [value, low, high]
         check(case, name, ours, theirs, 6e-5 * max(1, abs(value)))
     heading = f"intervals: percentile bootstrap, {DRAWS} draws of {len(set(table.clusters))} "
     check(case, "heading", [0.0 if text.startswith(heading) else np.nan], [0])
@@ -132,8 +135,8 @@ def config(hidden, classes=2, more="", train="folds = 3"):
 
 
 def check_compared(case, program, a, b, confidence):
-    found = json.loads(run(program, "compare", a, b, "--json", "--bootstrap", str(DRAWS), "--confidence", str(confidence),
-                           "--seed", "3"))
+    found = json.loads(run(program, "compare", a, b, "--json", "--bootstrap", str(DRAWS), "--seed", "3",
+                           "--confidence", str(confidence)))
     x, y = Table(a), Table(b)
     order = {r["id"]: i for i, r in enumerate(y.rows)}
     places = [order[r["id"]] for r in x.rows]
@@ -169,7 +172,8 @@ def check_delong(case, found, a, b, confidence):
     for p in (x.p[:, 1], y.p[:, 1]):
         psi = (p[t == 1, None] > p[None, t == 0]) + 0.5 * (p[t == 1, None] == p[None, t == 0])
         areas.append(psi.mean())
-        sums.append([[(psi.mean(1 - k) - psi.mean())[names[t == 1 - k] == c].sum() for c in np.unique(names)] for k in (0, 1)])
+        sums.append([[(psi.mean(1 - k) - psi.mean())[names[t == 1 - k] == c].sum() for c in np.unique(names)]
+                     for k in (0, 1)])
     s = np.array(sums)
     i10, i01, i = len(set(names[t == 1])), len(set(names[t == 0])), len(set(names))
     d = s[0] - s[1]
@@ -227,7 +231,8 @@ def check_refused(program, good):
                               (["--interval", "bayes"], "--interval is percentile or bca, not 'bayes'")):
         said = run(program, "compare", "good.csv", "good.csv", *options, code=2)
         check("refused", sentence[:40], [0.0 if sentence in said else np.nan], [0])
-    for operands, sentence in ((["good.csv"], "one is missing"), ([], "is missing"), (["a", "b", "c"], "unexpected argument")):
+    for operands, sentence in ((["good.csv"], "one is missing"), ([], "is missing"),
+                               (["a", "b", "c"], "unexpected argument")):
         check("refused", sentence, [0.0 if sentence in run(program, "compare", *operands, code=2) else np.nan], [0])
 
 
@@ -265,6 +270,12 @@ def main():
         said = run(program, "eval", "m.onnx", "--config", "config.ini", "--bootstrap", "0")
         check("eval", "no draws", [said.count("interval")], [0])
         check_refused(program, "good.csv")
+        with open("steps.csv", "w") as f:  # of step_label; a step without a label is passed over
+            f.write("id,group,fold,step,label,predicted,p_no,p_yes\n")
+            f.write("".join(f"{i},,,{t},{('no', 'yes', '')[(i + t) % 3]},no,0.{(i * 7 + t * 3) % 9},0.5\n"
+                            for i in range(9) for t in range(4)))
+        said = run(program, "compare", "steps.csv", "steps.csv", "--quiet")
+        check("steps", "rows", [0.0 if "24 rows of 9 ids" in said else np.nan], [0])
         run(program, "predict", "m.onnx", "--data", "data.csv", "-o", "new.csv")
         said = run(program, "compare", "new.csv", "good.csv", code=1)
         check("refused", "of predict", [0.0 if "new.csv:1: there is no column 'label'" in said else np.nan], [0])

@@ -80,7 +80,7 @@ for command in "${!right[@]}"; do
                     bad 2 "$name needs" "${call[@]}" "$name=$wrong"
                 done
                 ;;
-            NAME | CLASS | FORMAT | LIST | TIME | SPEED | POLICY | standard) # words of a list, or lists of numbers
+            NAME | CLASS | FORMAT | LIST | TIME | SPEED | POLICY | COLUMN | standard) # words of a list, or lists of numbers
                 for wrong in -1 text "$huge" 1,,2 ','; do
                     bad "1 2" "${word:-${wrong%%,*}}" "${call[@]}" "$name=$wrong"
                 done

@@ -150,8 +150,6 @@ table values "dense 1" data.values=cost
 refuses 1 "column 6 (cost): sequence 'p1' has" train "$work/config.ini" --data "$work/two.csv" --quiet
 refuses 1 "--roc draws the curve of one label of two classes, not of target = values" train "$work/config.ini" \
     --roc "$work/roc.svg" --quiet
-refuses 1 "--bootstrap: there are intervals for targets label, next and input alone" train "$work/config.ini" \
-    --bootstrap 100
 table step_label "dense 3" data.label=stage
 sed 's/,mid$/,dead/' "$work/test.csv" >"$work/two.csv"
 refuses 1 "column 9 (stage): 'dead' is a class that the training data does not have" train "$work/config.ini" \

@@ -19,6 +19,7 @@ typedef struct simulation {
     scores all; /* of all sites' members, in the order of the data */
     size_t n_judged;
     resampling how;
+    subgroups by;
     int failed;
 } simulation;
 
@@ -28,6 +29,7 @@ static void simulation_free(simulation *s)
     free(s->tested_at);
     cli_free_texts(s->names, s->sites);
     scores_free(&s->all);
+    subgroups_free(&s->by);
     task_close(&s->t);
 }
 
@@ -273,16 +275,31 @@ static int federate(simulation *s, size_t first, size_t n, int together, int alo
     return CLI_OK;
 }
 
-static int report(simulation *s)
+static int report_all(simulation *s)
 {
     const dataset *set = s->t.test_set.n ? &s->t.test_set : &s->t.train;
+    const char *const slash = strrchr(s->t.path, '/');
+    char title[CONFIG_TEXT];
+    AUTO_ASSESSMENT a = {0};
     if (!s->all.n)
         return s->call.predictions ? cli_fail("--predictions: there is no validation part and no test set to evaluate")
                                    : CLI_OK;
     TRY(scores_measure(&s->all, &s->t.config));
     scores_print(&s->all, set, &s->t.config, "all sites");
-    report_intervals(&s->all, set, &s->t.config, &s->how, NULL);
-    return task_write(&s->t, &s->all, set);
+    assess(&s->t, &s->all, set, &s->how, &s->by, NULL, &a);
+    snprintf(title, sizeof title, "Simulated federation of %s", slash ? slash + 1 : s->t.path);
+    report r = {.title = title,
+                .what = "what all sites held out, or their test set",
+                .model = s->call.output,
+                .t = &s->t,
+                .s = &s->all,
+                .set = set,
+                .a = &a,
+                .how = &s->how,
+                .by = &s->by};
+    const int reported = s->call.report ? report_write(&r, s->call.report) : CLI_OK;
+    const int written = task_write(&s->t, &s->all, set);
+    return written == CLI_OK ? reported : written;
 }
 
 static int simulate(simulation *s)
@@ -300,6 +317,8 @@ static int simulate(simulation *s)
     s->call.quiet = 1; /* the federation says what there is */
     TRY(task_open(t, NULL, 0));
     s->call.quiet = quiet;
+    TRY(subgroups_read(&t->config, t->test_set.n ? t->config.test : t->config.train, s->call.subgroups,
+                       t->test_set.n ? &t->test_set : &t->train, &s->by));
     TRY(find_sites(s, 0, &t->train, &s->site_of));
     if (t->test_set.n) TRY(find_sites(s, 1, &t->test_set, &s->tested_at));
     s->n_judged = t->train.n > t->test_set.n ? t->train.n : t->test_set.n;
@@ -307,10 +326,10 @@ static int simulate(simulation *s)
     s->all.n = 0;
     if (s->call.alone) {
         for (size_t i = 0; i < s->sites; i++) TRY(federate(s, i, 1, 0, 1));
-        return report(s);
+        return report_all(s);
     }
     TRY(federate(s, 0, s->sites, s->call.pooled, 0));
-    TRY(report(s));
+    TRY(report_all(s));
     if (!s->call.pooled) federation_print_privacy(&t->config);
     return CLI_OK;
 }

@@ -74,6 +74,14 @@ void intervals_of_columns(const resampling *how, size_t n, const double *all, co
 
 /* ---- Metrics ---- */
 
+/* Noise only adds to a calibration error, and a replicate has the noise of the rows once more: replicates lie as far
+ * above the estimate as that lies above the truth. The basic interval (Davison and Hinkley 1997, 5.2) turns them
+ * round. */
+static void turn_round(double estimate, rnnp_interval *at)
+{
+    *at = (rnnp_interval){fmax(0, 2 * estimate - at->high), fmax(0, 2 * estimate - at->low)};
+}
+
 /* Of one model, or of a minus b: rows of b are weighted by their clusters, too, which have the same numbers. */
 typedef struct asked {
     const judged *a, *b;
@@ -114,6 +122,7 @@ static void measure(asked *q, const resampling *how, measured values[METRICS])
         if (left) leave_out(j, METRICS, ask, q, left);
         summarise(how, METRICS, all, how->bca ? j->clusters : 0, left, estimates, found);
     }
+    if (!q->b) turn_round(estimates[METRIC_CALIBRATION], &found[METRIC_CALIBRATION].interval);
     for (int k = 0; k < METRICS; k++) values[k] = (measured){estimates[k], found[k]};
 }
 
@@ -132,4 +141,17 @@ void intervals_of_difference(const judged *a, const judged *b, const resampling 
     q.counts = cli_alloc(a->clusters + 1, sizeof *q.counts);
     q.weight_b = cli_alloc(b->n + 1, sizeof *q.weight_b);
     measure(&q, how, values);
+}
+
+int intervals_delong(const judged *j, const resampling *how, double *auc, double *error, rnnp_interval *interval)
+{
+    FREED float *score = cli_alloc(j->n + 1, sizeof *score);
+    FREED size_t *scratch = cli_alloc(2 * j->n + 1, sizeof *scratch);
+    FREED double *work = cli_alloc(j->n + 2 * j->clusters + 1, sizeof *work);
+    double variance;
+    if (!judged_score(j, score) || rnnp_metrics_delong(j->n, 1, score, j->truth, j->clusters, j->cluster, scratch, work,
+                                                       auc, &variance) != RNNP_OK)
+        return 0;
+    *error = sqrt(fmax(0, variance));
+    return rnnp_metrics_normal(*auc, *error * *error, how->confidence, interval, NULL) == RNNP_OK;
 }

@@ -25,9 +25,13 @@ typedef struct measured {
     rnnp_bootstrap found;
 } measured;
 
+/* The interval of the calibration error is the basic one, whatever how->bca says. */
 void intervals_of(const judged *j, const resampling *how, measured values[METRICS]);
 /* The same of a - b, two models on the same rows in any order. */
 void intervals_of_difference(const judged *a, const judged *b, const resampling *how, measured values[METRICS]);
+
+/* The area of two classes, its standard error and interval by DeLong; 0 where it has none. */
+int intervals_delong(const judged *j, const resampling *how, double *auc, double *error, rnnp_interval *interval);
 
 /* What a draw is asked: fills values [n] under the weights of its rows. */
 typedef void draw_fn(void *user, const float *weight, double *values);

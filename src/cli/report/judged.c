@@ -133,6 +133,12 @@ const float *judged_score(const judged *j, float *memory)
     return memory;
 }
 
+const char *judged_units(const judged *j, char text[48])
+{
+    snprintf(text, 48, "%zu %s%s", j->clusters, j->grouped ? "group" : "sequence", j->clusters == 1 ? "" : "s");
+    return text;
+}
+
 /* ---- Metrics ---- */
 
 const char *metric_name(metric_kind kind)

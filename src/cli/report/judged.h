@@ -22,7 +22,7 @@ typedef struct judged {
     double *extent;    /* [n] numbers: how many it is the mean of */
     int32_t *truth;    /* [n]; NULL: numbers without labels */
     size_t *cluster;   /* [n] */
-    size_t *row;       /* [n] where it was before rows were ordered */
+    size_t *row;       /* [n] its sequence, in the order of the data */
     size_t clusters;
     int grouped;        /* clusters are groups that the data name */
     char **class_names; /* [classes], its owner's */
@@ -43,6 +43,9 @@ void judged_part(const judged *j, const unsigned char *kept, judged *part);
 
 /* The score of class 1 that ranks the rows, [n]; NULL when there are not two classes. The rows must have an order. */
 const float *judged_score(const judged *j, float *memory);
+
+/* "312 groups", "40 sequences". Returns text. */
+const char *judged_units(const judged *j, char text[48]);
 
 typedef enum metric_kind {
     METRIC_ACCURACY,

@@ -8,15 +8,15 @@
 
 /* Where the columns are; SIZE_MAX: not there. */
 typedef struct columns {
-    size_t id, group, label, error, first, n; /* probabilities from first on; n of the header */
+    size_t id, group, label, error, step, first, n; /* probabilities from first on; n of the header */
 } columns;
 
 static int read_header(predicted *t, table *in, columns *c)
 {
-    const char *const names[] = {"id", "group", "label", "error"};
-    size_t *const places[] = {&c->id, &c->group, &c->label, &c->error};
+    const char *const names[] = {"id", "group", "label", "error", "step"};
+    size_t *const places[] = {&c->id, &c->group, &c->label, &c->error, &c->step};
     const int got = table_next(in);
-    *c = (columns){SIZE_MAX, SIZE_MAX, SIZE_MAX, SIZE_MAX, SIZE_MAX, in->n};
+    *c = (columns){SIZE_MAX, SIZE_MAX, SIZE_MAX, SIZE_MAX, SIZE_MAX, SIZE_MAX, in->n};
     if (got == LINES_FAILED) return CLI_FAILED;
     if (got != LINES_LINE) return cli_fail("%s is empty", t->path);
     for (size_t i = 0; i < in->n; i++) {
@@ -82,6 +82,7 @@ static int read_row(predicted *t, const table *in, const columns *c)
         return text_fail(t->path, in->line, "%zu field%s; the header has %zu", in->n, in->n == 1 ? "" : "s", c->n);
     const char *id = table_field(in, c->id), *label = table_field(in, c->label);
     if (!*id) return text_fail(t->path, in->line, "the id is missing");
+    if (c->step != SIZE_MAX && !*label) return CLI_OK; /* a step of which nobody knows more */
     grow(t);
     for (size_t k = 0; k < t->classes.n; k++)
         TRY(read_number(t, in, c->first + k, t->classes.at[k], 1, &j->p[j->n * j->classes + k]));

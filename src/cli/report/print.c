@@ -4,52 +4,52 @@
  */
 #include "report.h"
 
+#include "../svg.h"
+
 #include <math.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-int report_judged(const scores *s, const dataset *set, const train_config *config, judged *j)
+static void take_item(const scores *s, const dataset *set, size_t i, size_t item, judged *j)
 {
-    const int labels = config->target == TARGET_LABEL;
-    *j = (judged){0};
+    const size_t k = j->n++;
+    const uint32_t row = s->row[i];
+    memcpy(j->p + k * j->classes, s->p + item * j->classes, j->classes * sizeof *j->p);
+    if (j->chosen) j->chosen[k * j->classes + scores_class(s, item)] = 1;
+    j->error[k] = s->error[i];
+    j->truth[k] = s->truth[item];
+    j->cluster[k] = set->group ? set->group[row] : row;
+    j->row[k] = i;
+}
+
+/* Items whose class is known, or sequences whose numbers were predicted; 0 where there are none. Targets in columns
+ * are not among them. */
+static int take_rows(const scores *s, const dataset *set, const train_config *config, judged *j)
+{
+    const int labels = target_is_class(config->target);
     if (!s->n || (labels && !s->per_class) || !(labels || target_is_input(config->target))) return 0;
-    judged_create(j, s->n, labels ? s->classes : 0);
-    if (labels) memcpy(j->p, s->p, s->n * s->classes * sizeof *j->p);
-    if (labels && s->thresholded) j->chosen = cli_alloc(s->n * s->classes + 1, sizeof *j->chosen);
-    for (size_t i = 0; i < s->n && j->chosen; i++) j->chosen[i * s->classes + scores_class(s, i)] = 1;
+    judged_create(j, s->at[s->n], labels ? s->classes : 0);
+    if (labels && s->thresholded) j->chosen = cli_alloc(j->n * s->classes + 1, sizeof *j->chosen);
+    j->n = 0;
     j->class_names = set->class_names;
     j->grouped = set->group_names != NULL;
     j->clusters = set->group ? set->groups : set->n;
-    for (size_t i = 0; i < s->n; i++) {
-        const uint32_t row = s->row[i];
-        j->error[i] = s->error[i];
-        if (!labels) j->extent[i] = (double)batch_steps(config, set, row) * (double)set->features;
-        j->truth[i] = s->truth[i];
-        j->cluster[i] = set->group ? set->group[row] : row;
-    }
+    for (size_t i = 0; i < s->n; i++)
+        for (size_t item = s->at[i]; item < s->at[i + 1]; item++)
+            if (!labels || s->truth[item] >= 0) take_item(s, set, i, item, j);
+    for (size_t k = 0; k < j->n && !labels; k++)
+        j->extent[k] = (double)batch_steps(config, set, s->row[j->row[k]]) * (double)set->features;
     if (!labels && s->classes != 2) judged_forget(j);
     judged_number(j);
     judged_order(j);
     return 1;
 }
 
-const char *report_units(const judged *j, char text[48])
+static void print_intervals(const judged *j, const resampling *how, const char *name, const measured values[METRICS])
 {
-    snprintf(text, 48, "%zu %s%s", j->clusters, j->grouped ? "group" : "sequence", j->clusters == 1 ? "" : "s");
-    return text;
-}
-
-const char *report_confidence(const resampling *how, char text[32])
-{
-    snprintf(text, 32, "%.6g %%", 100 * how->confidence);
-    return text;
-}
-
-void report_print(const judged *j, const resampling *how, const char *name, const measured values[METRICS])
-{
-    char units[48], confidence[32], text[3][32];
-    printf("  %s intervals%s%s: %s bootstrap, %zu draws of %s\n", report_confidence(how, confidence),
-           name ? " of " : "", name ? name : "", how->bca ? "BCa" : "percentile", how->draws, report_units(j, units));
+    char units[48], text[3][32];
+    printf("  %.6g %% intervals%s%s: %s bootstrap, %zu draws of %s\n", 100 * how->confidence, name ? " of " : "",
+           name ? name : "", how->bca ? "BCa" : "percentile", how->draws, judged_units(j, units));
     for (int k = 0; k < METRICS; k++) {
         const measured *m = &values[k];
         if (isnan(m->estimate)) continue;
@@ -57,19 +57,34 @@ void report_print(const judged *j, const resampling *how, const char *name, cons
         if (m->found.used && !(m->found.error > 0))
             printf("   no interval: all draws are alike");
         else if (m->found.used)
-            printf("   %s to %s", metric_text(k, m->found.interval.low, text[1]),
-                   metric_text(k, m->found.interval.high, text[2]));
+            printf("   %s to %s%s", metric_text(k, m->found.interval.low, text[1]),
+                   metric_text(k, m->found.interval.high, text[2]), k == METRIC_CALIBRATION ? " (basic)" : "");
         if (m->found.used && m->found.used < how->draws) printf("   (defined in %zu draws)", m->found.used);
         putchar('\n');
     }
 }
 
-void report_intervals(const scores *s, const dataset *set, const train_config *config, const resampling *how,
-                      const char *name)
+void assess(const task *t, const scores *s, const dataset *set, const resampling *how, const subgroups *by,
+            const char *name, assessment *a)
 {
-    AUTO_JUDGED j = {0};
-    measured values[METRICS];
-    if (!how->draws || !report_judged(s, set, config, &j)) return;
-    intervals_of(&j, how, values);
-    report_print(&j, how, name, values);
+    if (!how->draws && !by->of && !t->call->report) return;
+    columns_measure(s, set, &t->config, how, &a->columns);
+    columns_print(&a->columns, set, how, name);
+    a->known = take_rows(s, set, &t->config, &a->j);
+    if (!a->known) return;
+    intervals_of(&a->j, how, a->values);
+    if (how->draws) print_intervals(&a->j, how, name, a->values);
+    if (!by->of) return;
+    a->parts = subgroups_measure(by, &a->j, s->row, s->n, how, &a->n_parts);
+    subgroups_print(by, a->parts, a->n_parts, &a->j, a->values);
 }
+
+void assessment_free(assessment *a)
+{
+    judged_free(&a->j);
+    columns_free(&a->columns);
+    free(a->parts);
+    *a = (assessment){0};
+}
+
+void page_text(const report *r, const char *text) { markup_text(r->f, cli_plain(text)); }

@@ -1,24 +1,67 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What the commands train and eval say of predictions besides the line of metrics.
+ *
+ *   print.c      metrics with intervals, as text
+ *   subgroups.c  parts of the rows by a column
+ *   curves.c     learning curves
+ *   page.c       one page with all of it; plots.c and thresholds.c its pictures, describe.c data and configuration
  */
 #ifndef RNNP_CLI_REPORT_H
 #define RNNP_CLI_REPORT_H
 
-#include "../train/training.h"
-#include "intervals.h"
+#include "../train/experiment.h"
+#include "columns.h"
+#include "curves.h"
+#include "subgroups.h"
 
-/* Rows of scores whose truth is known; 0 where there are none. Free it either way. */
-int report_judged(const scores *s, const dataset *set, const train_config *config, judged *j);
+/* Rows of scores whose truth is known, and what they come to. */
+typedef struct assessment {
+    int known; /* there are such rows */
+    judged j;
+    measured values[METRICS];
+    subgroup *parts;
+    size_t n_parts;
+    columns columns; /* of targets in columns, which are not known rows */
+} assessment;
 
-/* Prints metrics with intervals; `name` may be NULL. */
-void report_print(const judged *j, const resampling *how, const char *name, const measured values[METRICS]);
-/* Measures and prints the rows of scores with intervals, where there are some and draws are asked for. */
-void report_intervals(const scores *s, const dataset *set, const train_config *config, const resampling *how,
-                      const char *name);
-/* "312 groups", "40 sequences". Returns text. */
-const char *report_units(const judged *j, char text[48]);
-/* "95 %" */
-const char *report_confidence(const resampling *how, char text[32]);
+void assessment_free(assessment *a);
+#define AUTO_ASSESSMENT __attribute__((cleanup(assessment_free))) assessment
+
+/* Measures scores and prints intervals and subgroups, as far as they are asked for; by->of is NULL without subgroups.
+ * `name` says which training it is, or is NULL. */
+void assess(const task *t, const scores *s, const dataset *set, const resampling *how, const subgroups *by,
+            const char *name, assessment *a);
+
+/* ---- page.c ---- */
+
+typedef struct report {
+    const char *title, *what; /* "Training of visits.ini", "all folds together" */
+    const char *model;        /* its file, or NULL */
+    const task *t;
+    const scores *s; /* may have no rows */
+    const dataset *set;
+    const assessment *a;
+    const resampling *how;
+    const subgroups *by;
+    const trainings *past; /* NULL: of a finished model */
+    FILE *f;
+} report;
+
+int report_write(report *r, const char *path);
+
+/* ---- pieces of the page ---- */
+
+void page_text(const report *r, const char *text); /* plainly, and without markup */
+void page_describe(const report *r);
+void page_configuration(const report *r);
+void page_ranking(const report *r);
+void page_calibration(const report *r);
+void page_thresholds(const report *r);
+void page_errors(const report *r);
+void page_learning(const report *r);
+void page_forest(const report *r, metric_kind kind);
+/* The metric that says most of this kind of prediction. */
+metric_kind report_first_metric(const judged *j);
 
 #endif

@@ -169,15 +169,20 @@ static int split_fold(const experiment *e, size_t p, uint64_t seed, row_list *ou
     return share(e, &rest, seed + p, kept, held);
 }
 
-int experiment_folds(const experiment *e, uint64_t seed, scores *all, double *values)
+int experiment_folds(const experiment *e, uint64_t seed, scores *all, double *values, trainings *past)
 {
     const size_t folds = e->config->folds;
     scores_create(all, e->config, e->train, NULL, e->train->n);
     for (size_t p = 0; p < folds; p++) {
         AUTO_ROWS out = {0}, kept = {0}, held = {0};
         AUTO_SCORES part = {0};
+        FREED epoch_line *epochs = NULL;
+        history own = {0};
         TRY(split_fold(e, p, seed, &out, &kept, &held));
-        TRY(experiment_once(e, &kept, &held, &out, 0, seed + p, &part, NULL, NULL, NULL));
+        const int code = experiment_once(e, &kept, &held, &out, 0, seed + p, &part, NULL, &own, NULL);
+        epochs = own.at;
+        TRY(code);
+        trainings_add(past, "fold", p + 1, &own);
         if (!e->quiet)
             printf("fold %zu of %zu\n", p + 1, folds), scores_print(&part, e->train, e->config, "  held out");
         values[p] = scores_value(&part, e->config);

@@ -10,6 +10,7 @@
 #ifndef RNNP_CLI_EXPERIMENT_H
 #define RNNP_CLI_EXPERIMENT_H
 
+#include "../report/curves.h"
 #include "training.h"
 
 /* ---- experiment.c ---- */
@@ -28,8 +29,9 @@ int experiment_once(const experiment *e, const row_list *kept, const row_list *h
 int experiment_check(const experiment *e, int final, int with_roc, int with_predictions);
 
 /* k-fold cross-validation by groups: each fold is evaluated by a model that was trained on the others (of which
- * config->validation is held for early stopping). *all has every sequence once; values [folds] each fold's score. */
-int experiment_folds(const experiment *e, uint64_t seed, scores *all, double *values);
+ * config->validation is held for early stopping). *all has every sequence once; values [folds] each fold's score;
+ * past, which may be NULL, gets its learning curve. */
+int experiment_folds(const experiment *e, uint64_t seed, scores *all, double *values, trainings *past);
 
 /* Trains on the training set except for config->validation, and evaluates the test set, or else what was held. With a
  * test set, held_out (unless NULL) receives what was held. */
@@ -75,8 +77,8 @@ typedef struct task {
 
 /* The configuration, with the choices `at` of [search] (NULL: the first ones). */
 int task_configure(task *t, const size_t *at);
-/* Whether --roc, --predictions and up to six more files can be written (outputs_check); more_input, which may be NULL,
- * is read besides the configuration and its data. */
+/* Whether --roc, --predictions, --report and up to six more files can be written (outputs_check); more_input, which
+ * may be NULL, is read besides the configuration and its data. */
 int task_check_outputs(const task *t, const output_file *more, size_t n_more, const char *more_input);
 /* Data and context. With `words` the vocabulary is this file's, else that of the training data. */
 int task_open(task *t, const char *words, int for_checkpoint);

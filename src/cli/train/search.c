@@ -24,7 +24,7 @@ static int trial_value(task *t, double *value)
     int code;
     if (t->config.folds) {
         double values[EXPERIMENT_FOLDS];
-        code = experiment_folds(&t->e, t->config.seed, &found, values);
+        code = experiment_folds(&t->e, t->config.seed, &found, values, NULL);
         *value = code == CLI_OK ? search_median(values, t->config.folds) : NAN;
     } else {
         const dataset *test = t->e.test;

@@ -27,8 +27,6 @@ int task_configure(task *t, const size_t *at)
     train_config *c = &t->config;
     TRY(config_read(t->path, at, c));
     if (c->folds > EXPERIMENT_FOLDS) return cli_fail("[train] folds: at most %d", EXPERIMENT_FOLDS);
-    if (cli_given(call, "--bootstrap") && call->bootstrap && c->target != TARGET_LABEL && !target_is_input(c->target))
-        return cli_fail("--bootstrap: there are intervals for targets label, next and input alone");
     TRY(network_check_layers(c));
     AUTO_EMBEDDINGS embedded = {0};
     TRY(embeddings_read(c, NULL, 0, &embedded));
@@ -165,10 +163,11 @@ int task_check_outputs(const task *t, const output_file *more, size_t n_more, co
     const char *const inputs[] = {t->path,        more_input,     c->train,       c->train_labels, c->test,
                                   c->test_labels, start,          c->train_ids,   c->train_groups, c->train_lengths,
                                   c->test_ids,    c->test_groups, c->test_lengths};
-    output_file all[8] = {{"--roc", t->call->roc, 0}, {"--predictions", t->call->predictions, 0}};
+    output_file all[10] = {
+        {"--roc", t->call->roc, 0}, {"--predictions", t->call->predictions, 0}, {"--report", t->call->report, 0}};
     if (*c->start) config_path(c, c->start, start, sizeof start);
-    for (size_t i = 0; i < n_more; i++) all[2 + i] = more[i];
-    return outputs_check(all, 2 + n_more, inputs, COUNT(inputs));
+    for (size_t i = 0; i < n_more; i++) all[3 + i] = more[i];
+    return outputs_check(all, 3 + n_more, inputs, COUNT(inputs));
 }
 
 static int write_roc(const task *t, const scores *s)

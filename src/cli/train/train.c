@@ -20,7 +20,11 @@ typedef struct job {
     task *t;
     decider by_folds; /* where there are folds */
     resampling how;
-    int failed; /* not everything could be written */
+    subgroups by;
+    trainings past;
+    scores folds;      /* all of them together */
+    assessment judged; /* of the folds, else of the seed that is kept */
+    int failed;        /* not everything could be written */
 } job;
 
 /* ---- Seeds ---- */
@@ -71,6 +75,7 @@ static int with_seed(job *j, size_t i, result *kept, double *value)
     else if (c->seeds > 1 && (r.done || code == FIT_DIVERGED))
         printf("seed %llu: %s\n", (unsigned long long)r.seed, r.done ? "done" : "diverged");
     if (r.done && r.found.n) scores_print(&r.found, judged_set(j), c, j->t->e.test ? "test" : "held out");
+    if (r.done) trainings_add(&j->past, "seed", r.seed, &r.past);
     if (r.done) decider_print(&r.by_held);
     if (r.done && (!kept->done || r.past.score < kept->past.score)) {
         const result worse = *kept;
@@ -91,13 +96,6 @@ static void print_seeds(const job *j, const result *kept, double *values)
     printf("kept: seed %llu, with the best %s", (unsigned long long)kept->seed,
            c->validation > 0 ? "score on the validation part" : "training loss");
     printf(": %.5f\n", c->validation > 0 ? sign * kept->past.score : kept->past.score);
-}
-
-static void print_intervals(const job *j, const result *kept)
-{
-    char name[48];
-    snprintf(name, sizeof name, "seed %llu", (unsigned long long)kept->seed);
-    report_intervals(&kept->found, judged_set(j), &j->t->config, &j->how, j->t->config.seeds > 1 ? name : NULL);
 }
 
 /* ---- Files ---- */
@@ -136,33 +134,36 @@ static int check_outputs(const job *j)
     const output_file more[] = {{"-o", j->t->call->output, 1},
                                 {"-o", has_words ? words : NULL, 1},
                                 {"--curve", j->t->call->curve, 0},
+                                {"--curves", j->t->call->curves, 0},
                                 {"--checkpoint", j->t->call->checkpoint, 1}};
     if (n >= (int)sizeof words) return cli_fail("-o: the name is too long");
     if (j->t->call->checkpoint && (j->t->config.folds || j->t->config.seeds > 1))
         return cli_fail("--checkpoint requires a single training: [train] folds = 0 and seeds = 1");
     if (j->t->call->resume && access(j->t->call->checkpoint, R_OK) != 0)
         return cli_fail("--resume: %s: %s", j->t->call->checkpoint, strerror(errno));
-    return task_check_outputs(j->t, more, 4, NULL);
+    return task_check_outputs(j->t, more, COUNT(more), NULL);
 }
 
 /* ---- The command ---- */
 
-static int with_seeds(job *j)
+static int with_seeds(job *j, result *kept)
 {
     const size_t n = j->t->config.seeds;
     FREED double *values = cli_alloc(n, sizeof *values);
-    __attribute__((cleanup(result_free))) result kept = {0};
     size_t diverged = 0;
+    char name[48];
     j->t->e.trial = n > 1; /* one seed that diverges does not undo the others */
     for (size_t i = 0; i < n; i++) {
-        const int code = with_seed(j, i, &kept, &values[i]);
+        const int code = with_seed(j, i, kept, &values[i]);
         diverged += code == FIT_DIVERGED;
         if (code != FIT_DIVERGED || n == 1) TRY(code);
     }
     if (diverged == n) return cli_fail("all %zu seeds diverged", n);
-    if (n > 1) print_seeds(j, &kept, values);
-    if (!j->t->config.folds) print_intervals(j, &kept);
-    write_all(j, &kept);
+    if (n > 1) print_seeds(j, kept, values);
+    snprintf(name, sizeof name, "seed %llu", (unsigned long long)kept->seed);
+    if (!j->t->config.folds)
+        assess(j->t, &kept->found, judged_set(j), &j->how, &j->by, n > 1 ? name : NULL, &j->judged);
+    write_all(j, kept);
     return CLI_OK;
 }
 
@@ -171,18 +172,60 @@ static int with_folds(job *j)
     const train_config *c = &j->t->config;
     const size_t n = c->folds;
     double values[EXPERIMENT_FOLDS], sum = 0, squares = 0;
-    AUTO_SCORES all = {0};
-    TRY(experiment_folds(&j->t->e, c->seed, &all, values));
+    scores *all = &j->folds;
+    TRY(experiment_folds(&j->t->e, c->seed, all, values, &j->past));
     for (size_t p = 0; p < n; p++) sum += values[p];
     for (size_t p = 0; p < n; p++) squares += (values[p] - sum / (double)n) * (values[p] - sum / (double)n);
     printf("%zu folds: %s %.4f +- %.4f (mean and deviation)\n", n, c->score == SCORE_LOSS ? "loss" : "score",
            fabs(sum) / (double)n, sqrt(squares / (double)(n - 1)));
-    scores_print(&all, &j->t->train, c, "all folds together");
-    report_intervals(&all, &j->t->train, c, &j->how, NULL);
-    TRY(decider_fit(&j->by_folds, c, &j->t->train, &all, 1));
+    scores_print(all, &j->t->train, c, "all folds together");
+    assess(j->t, all, &j->t->train, &j->how, &j->by, NULL, &j->judged);
+    TRY(decider_fit(&j->by_folds, c, &j->t->train, all, 1));
     decider_print(&j->by_folds);
-    if (cli_group_leads(j->t->e.group)) j->failed |= task_write(j->t, &all, &j->t->train) != CLI_OK;
+    if (cli_group_leads(j->t->e.group)) j->failed |= task_write(j->t, all, &j->t->train) != CLI_OK;
     return CLI_OK;
+}
+
+/* The table whose rows are judged. */
+static int read_subgroups(job *j)
+{
+    const task *t = j->t;
+    const int test = t->e.test && !t->config.folds;
+    return subgroups_read(&t->config, test ? t->config.test : t->config.train, t->call->subgroups,
+                          test ? t->e.test : &t->train, &j->by);
+}
+
+/* Last, as it has what all trainings came to. */
+static int write_report(const job *j, const result *kept)
+{
+    const task *t = j->t;
+    const char *slash = strrchr(t->path, '/');
+    char title[CONFIG_TEXT], what[64] = "all folds together";
+    if (!t->config.folds && t->config.seeds > 1)
+        snprintf(what, sizeof what, "%s, by the model of seed %llu", t->e.test ? "the test set" : "what was held out",
+                 (unsigned long long)kept->seed);
+    else if (!t->config.folds)
+        snprintf(what, sizeof what, "%s", t->e.test ? "the test set" : "what was held out");
+    snprintf(title, sizeof title, "Training of %s", slash ? slash + 1 : t->path);
+    report r = {.title = title,
+                .what = what,
+                .model = t->call->output,
+                .t = t,
+                .s = t->config.folds ? &j->folds : &kept->found,
+                .set = t->config.folds ? &t->train : judged_set(j),
+                .a = &j->judged,
+                .how = &j->how,
+                .by = &j->by,
+                .past = &j->past};
+    return report_write(&r, t->call->report);
+}
+
+/* What all trainings came to. */
+static void write_numbers(job *j, const result *kept)
+{
+    const task *t = j->t;
+    if (t->call->curves && curves_write(&j->past, &t->config, t->call->curves) != CLI_OK) j->failed = 1;
+    if (t->call->report && write_report(j, kept) != CLI_OK) j->failed = 1;
 }
 
 static int train(job *j)
@@ -190,16 +233,19 @@ static int train(job *j)
     task *t = j->t;
     const cli_call *const call = t->call;
     const int wanted = call->output || call->curve;
+    __attribute__((cleanup(result_free))) result kept = {0};
     TRY(task_configure(t, NULL));
     TRY(resampling_of(call, &j->how));
     if (cli_group_leads(t->e.group)) TRY(check_outputs(j));
     TRY(task_open(t, NULL, call->checkpoint != NULL));
+    TRY(read_subgroups(j));
     TRY(together_begin(t->e.group, &t->config, t->e.train, t->e.test, t->e.words));
     TRY(search(t, wanted));
     t->e.checkpoint = call->checkpoint;
     t->e.resume = call->resume;
     if (t->config.folds) TRY(with_folds(j));
-    if (!t->config.folds || wanted) TRY(with_seeds(j));
+    if (!t->config.folds || wanted) TRY(with_seeds(j, &kept));
+    if (cli_group_leads(t->e.group)) write_numbers(j, &kept);
     if (!call->quiet) TRY(cli_group_report(t->e.group));
     return j->failed ? CLI_FAILED : CLI_OK;
 }
@@ -211,6 +257,10 @@ static int train_task(const cli_call *call, cli_group *group)
     t.e.group = group;
     const int code = train(&j);
     decider_free(&j.by_folds);
+    subgroups_free(&j.by);
+    trainings_free(&j.past);
+    scores_free(&j.folds);
+    assessment_free(&j.judged);
     return code == FIT_DIVERGED ? CLI_FAILED : code;
 }
 
