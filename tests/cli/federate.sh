@@ -76,6 +76,7 @@ for mode in secure plain; do
     for name in "${sites[@]}"; do site "$name" $mode.ini $mode -o "$name.onnx" --predictions "$name-p.csv"; done
     gives "all sites: " "${coordinate[@]}" $mode.ini --folder $mode -o $mode.onnx
     prints "3 sites, "
+    grep -qE '^all sites: [0-9]+ sequences, loss [0-9.e-]+, accuracy [0-9.]+, macro F1 [0-9.]+, kappa [0-9.-]+$' out || fail "metrics"
     prints "round   2 of 2  loss "
     finish
     for name in "${sites[@]}"; do cmp "$name.onnx" $mode.onnx || fail "$mode: site $name has another model"; done
@@ -171,6 +172,15 @@ for name in east north; do
     grep -q "the coordinator did not make call 1 within 2 s" $name.log || fail "site $name ends without a sentence"
 done
 jobs=()
+
+# It comes late, and the same commands go on; an answer that is put there twice is one.
+for name in "${sites[@]}"; do site "$name" secure.ini silent; done
+until [[ -e silent/0000.south.answer ]]; do sleep 0.02; done
+cp silent/0000.south.answer again
+mv again silent/0000.south.answer
+expect 0 "${coordinate[@]}" secure.ini --folder silent -o late.onnx
+finish
+cmp late.onnx secure.onnx || fail "a late site: other bits"
 
 # bad SENTENCE: the answer of south to step 1 in the folder is not taken, and this is said.
 cp -r secure folder

@@ -83,9 +83,9 @@ int secrets_signed(const uint8_t key[KEY_BYTES], const void *bytes, size_t size,
 void secrets_stream(const uint8_t key[KEY_BYTES], uint64_t first, uint64_t *words, size_t n);
 
 /* Adds the masks of party `me` of n to words: of each pair one adds what the other takes away, so that they cancel in
- * the sum of all. A mask depends on the pair's shared secret, the federation and the step. 0: a key that is none. */
+ * the sum of all. A mask depends on the pair's shared secret, the call and the step. 0: a key that is none. */
 int masks_add(const party_keys *mine, const uint8_t (*open)[KEY_BYTES], size_t n, size_t me,
-              const uint8_t federation[KEY_BYTES], uint64_t step, uint64_t *words, size_t n_words);
+              const uint8_t call[KEY_BYTES], uint64_t step, uint64_t *words, size_t n_words);
 
 /* ---- noise.c ---- */
 

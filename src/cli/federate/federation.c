@@ -195,7 +195,7 @@ static int take_scores(federation *f, const double *sum)
     f->stage = STAGE_DONE;
     *s = (scores){.n = (size_t)sum[0], .classes = labels ? K : 0, .weight = sum[2]};
     s->loss = sum[2] > 0 ? sum[1] / sum[2] : 0;
-    s->auc = s->average_precision = s->brier = s->calibration = NAN;
+    s->auc = s->average_precision = s->brier = s->calibration = s->r2 = NAN;
     s->summary = (rnnp_summary_metrics){sizeof s->summary, NAN, NAN, NAN, NAN, NAN};
     if (!labels) {
         s->squares = sum[3];

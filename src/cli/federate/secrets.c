@@ -119,14 +119,14 @@ void secrets_stream(const uint8_t key[KEY_BYTES], uint64_t first, uint64_t *word
 }
 
 /* The key that two parties share for one step: of their X25519 secret, and of who they are. */
-static int agree(const party_keys *mine, const uint8_t other[KEY_BYTES], const uint8_t federation[KEY_BYTES],
-                 uint64_t step, uint8_t key[KEY_BYTES])
+static int agree(const party_keys *mine, const uint8_t other[KEY_BYTES], const uint8_t call[KEY_BYTES], uint64_t step,
+                 uint8_t key[KEY_BYTES])
 {
     uint8_t scalar[KEY_BYTES], point[KEY_BYTES], shared[KEY_BYTES], who[3 * KEY_BYTES];
     const int first = memcmp(mine->open, other, KEY_BYTES) < 0;
     memcpy(who, first ? mine->open : other, KEY_BYTES);
     memcpy(who + KEY_BYTES, first ? other : mine->open, KEY_BYTES);
-    memcpy(who + 2 * KEY_BYTES, federation, KEY_BYTES);
+    memcpy(who + 2 * KEY_BYTES, call, KEY_BYTES);
     const int good = crypto_sign_ed25519_pk_to_curve25519(point, other) == 0 &&
                      crypto_sign_ed25519_sk_to_curve25519(scalar, mine->secret) == 0 &&
                      crypto_scalarmult(shared, scalar, point) == 0;
@@ -137,7 +137,7 @@ static int agree(const party_keys *mine, const uint8_t other[KEY_BYTES], const u
 }
 
 int masks_add(const party_keys *mine, const uint8_t (*open)[KEY_BYTES], size_t n, size_t me,
-              const uint8_t federation[KEY_BYTES], uint64_t step, uint64_t *words, size_t n_words)
+              const uint8_t call[KEY_BYTES], uint64_t step, uint64_t *words, size_t n_words)
 {
     enum { CHUNK = 512, BLOCKS = CHUNK * 8 / 64 };
     uint64_t mask[CHUNK];
@@ -145,7 +145,7 @@ int masks_add(const party_keys *mine, const uint8_t (*open)[KEY_BYTES], size_t n
     int good = 1;
     for (size_t other = 0; other < n && good; other++) {
         if (other == me) continue;
-        good = agree(mine, open[other], federation, step, key);
+        good = agree(mine, open[other], call, step, key);
         for (size_t at = 0, part; at < n_words && good; at += part) {
             part = n_words - at < CHUNK ? n_words - at : CHUNK;
             secrets_stream(key, at / CHUNK * BLOCKS, mask, part);

@@ -29,6 +29,7 @@ void session_close(session *s)
 int session_take_call(session *s, exchange_file *file, const char *path)
 {
     int good = 1;
+    digest(s->identity, "rnnpack call", file->payload.at, file->payload.n * sizeof(uint64_t), s->step, s->called);
     if (s->step == 0) {
         TRY(parties_check_call(&s->t.config, &file->payload, path));
         folder_identity(file, s->all.coordinator, s->identity);

@@ -19,6 +19,7 @@ typedef struct session {
     const char *folder;
     double seconds; /* to wait in each step */
     uint8_t identity[KEY_BYTES];
+    uint8_t called[KEY_BYTES]; /* digest of the latest call, which masks depend on: another call has other masks */
     uint64_t step;
 } session;
 

@@ -123,7 +123,7 @@ static int answer(site *s)
     if (found == CLI_OK) return CLI_OK;
     p.at = cli_alloc(SUM_WORDS * n + 1, sizeof *p.at);
     p.n = SUM_WORDS * n;
-    TRY(parties_seal(&e->f, &e->all, s->me, &e->keys, e->identity, e->step, x, n, p.at));
+    TRY(parties_seal(&e->f, &e->all, s->me, &e->keys, e->called, e->step, x, n, p.at));
     return session_write(e, s->names.site, &p);
 }
 
