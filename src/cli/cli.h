@@ -54,7 +54,7 @@ typedef struct cli_call {
     int json, kernels, limits, again, dry_run, this_host, resume, quiet, saturate, f64_as_f32, mpi, share_host;
     /* watch */
     const char *source, *speed, *format, *watched, *gap, *state, *scores;
-    size_t queue, http;
+    size_t queue, http, every;
     double rate, resample, smooth, on, off, least, refractory, gap_after;
     int offline, stats;
     cli_pairs inputs, outputs, arrays, keep, carry, bound;

@@ -330,6 +330,35 @@ for how in ("temperature", "isotonic"):
         watch("two.onnx", "-", "--scores", "scores.csv", stdin=table.encode())
         close(scores()[-1:], [float(predicted[i][head.index("p_l")])])
 
+# Windows, of a model that reads them in both directions: what predict says of each.
+(work / "config.ini").write_text("[data]\nformat = csv\ntrain = two.csv\nid = id\nlabel = y\nwindow = 4\nstride = 2\n"
+                                 "[model]\nlayers =\n    gru 5 bidirectional\n    dense 1 sigmoid\n"
+                                 "[train]\nloss = binary\nepochs = 3\n")
+run("train", "config.ini", "-o", "windows.onnx", "--quiet")
+run("predict", "windows.onnx", "--data", "two.csv", "-o", "predicted.csv")
+head, *predicted = [line.split(",") for line in open("predicted.csv").read().splitlines()]
+for i in (0, 4):
+    samples = ["{2},{1}\n".format(*row.split(",")) for row in rows if row.startswith(f"{i},")]
+    p = [float(row[head.index("p_m")]) for row in predicted if row[0] == str(i)]
+    same(len(p), 3)  # steps 3, 5 and 7 of 9
+    got = watch("windows.onnx", "-", "--every", "2", "--scores", "scores.csv", "--on", "0", stdin="".join(["b,a\n", *samples]).encode())
+    close(scores(), p)
+    same([line.split(",")[0] for line in open("scores.csv").readlines()[1:]], ["3", "5", "7"])
+    same([got[1]["step"], got[-1]["steps"]], [3, 9])
+    (work / "w.state").unlink(missing_ok=True)
+    both = []
+    for part in (samples[:4], samples[4:]):
+        watch("windows.onnx", "-", "--every", "2", "--scores", "scores.csv", "--state", "w.state",
+              stdin="".join(["b,a\n", *part]).encode())
+        both += scores()
+    close(both, p)
+refused(1, "runs backwards in time", "windows.onnx", "--source", "-")
+refused(2, "--window is for --every", "windows.onnx", "--source", "-", "--window", "4")
+refused(2, "--every needs --window", FORECASTER, "--source", "-", "--every", "4")
+refused(2, "--every takes a probability or an output, and no error", FORECASTER, "--source", "-", "--every", "4", "--window", "4", "--score", "error")
+refused(2, "--carry is for streams, and --every for windows", FORECASTER, "--source", "-", "--every", "4", "--carry", "a=b")
+refused(2, "--output: the model has no output 'z'", FORECASTER, "--source", "-", "--every", "4", "--window", "4", "--output", "z")
+
 # ---- What is wrong is said ----
 
 BIDIRECTIONAL = f"{TREE}/tests/data/onnx/torch/bidirectional_gru.onnx"

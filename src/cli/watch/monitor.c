@@ -77,6 +77,11 @@ int monitor_flush(monitor *m)
     m->n = 0;
     if (!n) return CLI_OK;
     TRY(stepper_run(&m->stepper, n));
+    m->counts.steps += n;
+    if (!m->stepper.scored) { /* no window is due */
+        if (m->watch) m->watch(m->watch_user, m->at[0], m->stepper.x, NAN);
+        return CLI_OK;
+    }
     for (size_t i = 0; i < n; i++)
         m->values[i] = scoring_step(&m->scoring, m->stepper.x + i * channels, m->stepper.y + i * m->stepper.width);
     const double now = cli_clock();
@@ -84,7 +89,6 @@ int monitor_flush(monitor *m)
     for (size_t i = 0; i < n && m->watch; i++)
         m->watch(m->watch_user, m->at[i], m->stepper.x + i * channels, m->values[i]);
     for (size_t i = 0; i < n && m->scores; i++) write_score(m, i);
-    m->counts.steps += n;
     if (m->alarming) alarm_go_on(&m->rules, &m->alarm, n, m->at, m->values, tell_alarm, m);
     return CLI_OK;
 }

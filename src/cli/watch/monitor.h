@@ -6,7 +6,7 @@
  *
  *   monitor.c        all of that, in this order
  *   prepare.c        missing values
- *   stepper.c        the model
+ *   stepper.c        the model, as a stream, or on windows (window.c)
  *   scoring.c        scores
  *   alarm.c          alarms
  *   latency.c        how long a sample took

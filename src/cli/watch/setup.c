@@ -237,7 +237,8 @@ static int set_scoring(watch *w, scoring_kind kind, size_t index)
         return cli_misuse("--target %s is for --score probability", w->call->target);
     if (kind == SCORING_PROBABILITY) TRY(score_probability(w, s));
     if (kind == SCORING_ERROR) TRY(score_error(w, s));
-    scoring_create(s, w->talk.rate.num ? w->call->smooth * rec_hertz(w->talk.rate) : 0);
+    const double apart = w->monitor.stepper.window.steps ? (double)w->call->every : 1; /* steps from score to score */
+    scoring_create(s, w->talk.rate.num ? w->call->smooth * rec_hertz(w->talk.rate) / apart : 0);
     return CLI_OK;
 }
 
@@ -283,13 +284,40 @@ static int check_times(const watch *w)
 
 /* ---- All of it ---- */
 
-static int set_monitor(watch *w, const char *output, size_t index, scoring_kind kind)
+/* Steps of the windows that the model was trained on, or --window. */
+static int count_window(const watch *w, size_t *steps)
+{
+    const train_config *c = &w->recipe.config;
+    const rec_rate rate = as_rate(w->recipe.like.rate);
+    *steps = cli_given(w->call, "--window") ? w->call->window : w->has_recipe ? c->window : 0;
+    if (!*steps && w->has_recipe && c->annotations == ANNOTATIONS_POINTS && rate.num)
+        *steps = (size_t)(rec_nearest(c->before, rate) + rec_nearest(c->after, rate));
+    if (!*steps) return cli_misuse("--every needs --window: %s does not say how many steps it takes", w->model.path);
+    return *steps <= INT32_MAX ? CLI_OK : cli_misuse("--window has at most %d steps", INT32_MAX);
+}
+
+static int open_stepper(watch *w, const char *output, scoring_kind kind)
 {
     enum { BLOCK = 512 };
+    stepper *s = &w->monitor.stepper;
+    size_t steps;
+    if (!cli_given(w->call, "--every"))
+        return cli_given(w->call, "--window")
+                   ? cli_misuse("--window is for --every")
+                   : stepper_open(s, &w->model, w->call, output, w->call->offline ? BLOCK : 1);
+    if (kind == SCORING_ERROR)
+        return cli_misuse("--every takes a probability or an output, and no error, as the score");
+    if (w->call->carry.n) return cli_misuse("--carry is for streams, and --every for windows");
+    TRY(count_window(w, &steps));
+    return stepper_open_windows(s, &w->model, output, steps, w->call->every);
+}
+
+static int set_monitor(watch *w, const char *output, size_t index, scoring_kind kind)
+{
     monitor *m = &w->monitor;
     const recipe *r = &w->recipe;
     m->talk = &w->talk;
-    TRY(stepper_open(&m->stepper, &w->model, w->call, output, w->call->offline ? BLOCK : 1));
+    TRY(open_stepper(w, output, kind));
     prepare_create(&m->prepare, w->has_recipe ? &r->config : NULL, features_of(w), w->has_recipe ? r->fill : NULL);
     if (m->prepare.channels != m->stepper.channels)
         return cli_fail("%s takes %zu channels, its data have %zu", w->model.path, m->stepper.channels,

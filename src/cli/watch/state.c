@@ -50,6 +50,11 @@ static parts parts_of(monitor *m)
     add(&p, &m->scoring.n, sizeof m->scoring.n);
     add(&p, &m->scoring.begun, sizeof m->scoring.begun);
     add(&p, &m->scoring.smoothed, sizeof m->scoring.smoothed);
+    if (m->stepper.window.steps) {
+        window *w = &m->stepper.window;
+        add(&p, &w->seen, sizeof w->seen);
+        add(&p, w->ring, w->steps * w->channels * sizeof *w->ring);
+    }
     if (m->scoring.past) add(&p, m->scoring.past, m->scoring.room * m->scoring.width * sizeof *m->scoring.past);
     return p;
 }

@@ -144,8 +144,20 @@ int stepper_open(stepper *s, const cli_model *m, const cli_call *call, const cha
     return CLI_OK;
 }
 
+int stepper_open_windows(stepper *s, const cli_model *m, const char *output, size_t steps, size_t every)
+{
+    *s = (stepper){.context = m->context, .block = 1};
+    TRY(window_open(&s->window, m, output, steps, every));
+    s->channels = s->window.channels;
+    s->width = s->window.width;
+    s->x = cli_alloc(s->channels, sizeof *s->x);
+    s->y = cli_alloc(s->width, sizeof *s->y);
+    return CLI_OK;
+}
+
 void stepper_close(stepper *s)
 {
+    window_close(&s->window);
     rnnp_stream_destroy(s->one);
     rnnp_stream_destroy(s->many);
     free(s->inputs);
@@ -161,7 +173,8 @@ void stepper_close(stepper *s)
 
 void stepper_reset(stepper *s)
 {
-    rnnp_stream_reset(s->one);
+    window_begin(&s->window);
+    if (s->one) rnnp_stream_reset(s->one);
     if (s->many) rnnp_stream_reset(s->many);
     s->stepped = 0;
 }
@@ -177,6 +190,8 @@ static int hand_over(stepper *s)
 
 int stepper_run(stepper *s, size_t n)
 {
+    s->scored = 1;
+    if (s->window.steps) return window_put(&s->window, s->x, s->y, &s->scored);
     if (s->many && n == s->block) {
         s->block_inputs[s->data].data = s->x;
         s->block_outputs[s->output].data = s->y;
@@ -196,7 +211,7 @@ int stepper_run(stepper *s, size_t n)
 
 /* ---- State ---- */
 
-size_t stepper_state_bytes(const stepper *s) { return rnnp_stream_state_bytes(s->one); }
+size_t stepper_state_bytes(const stepper *s) { return s->one ? rnnp_stream_state_bytes(s->one) : 0; }
 
 int stepper_save(stepper *s, void *state)
 {
