@@ -60,6 +60,7 @@ static void introduce(const rnnp_trainer *t, introduction *own)
     add_parameters(t, &own->part[1]);
     add_number(&own->part[2], (double)o->loss);
     add_number(&own->part[2], (double)o->label_smoothing);
+    add_number(&own->part[2], (double)o->huber_delta);
     if (o->class_weights) add(&own->part[2], o->class_weights, o->n_classes * sizeof *o->class_weights);
     const float of_optimizer[] = {(float)p->kind, p->momentum, (float)p->nesterov, p->rho,
                                   p->beta1,       p->beta2,    p->epsilon,         p->decay};

@@ -25,6 +25,8 @@ typedef struct train_case {
     rnnp_optimizer optimizer; /* fields of 0: default */
     float label_smoothing, l1, l2, clip_value, clip_norm;
     int class_weights;
+    rnnp_loss loss; /* 0: the system's */
+    float huber_delta;
 } train_case;
 
 #define WITH(kind_, rate_) .optimizer.kind = RNNP_OPTIMIZER_##kind_, .optimizer.rate = rate_
@@ -52,6 +54,8 @@ static const train_case cases[] = {
     {"classes", "visits", .shortest = 1, WITH(ADAM, 0.001f), .optimizer.beta1 = 0.8f, .class_weights = 1},
     {"balanced", "binary", WITH(ADAM, 0.002f), .optimizer.epsilon = 1e-6f, .class_weights = 1,
      .label_smoothing = 0.05f},
+    {"mae", "elman-tanh", WITH(SGD, 0.02f), .loss = RNNP_LOSS_MAE},
+    {"huber", "elman-tanh", WITH(ADAM, 0.005f), .loss = RNNP_LOSS_HUBER, .huber_delta = 0.3f},
 };
 
 static const float class_weights[] = {0.5f, 2.0f, 1.0f, 0.25f, 3.0f};
@@ -62,7 +66,8 @@ static rnnp_train_options options_of(const train_case *c, const train_system *sy
     rnnp_train_options o;
 
     rnnp_train_options_init(&o);
-    o.loss = system->loss;
+    o.loss = c->loss ? c->loss : system->loss;
+    o.huber_delta = c->huber_delta;
     rnnp_optimizer_init(&p, c->optimizer.kind);
     o.optimizer = &p;
     p.rate = c->optimizer.rate;
@@ -140,6 +145,7 @@ static void write_options(FILE *json, const train_case *c, const rnnp_train_opti
         {"epsilon", o->optimizer->epsilon},
         {"decay", o->optimizer->decay},
         {"label_smoothing", o->label_smoothing},
+        {"huber_delta", o->huber_delta},
         {"l1", o->l1},
         {"l2", o->l2},
         {"clip_value", o->clip_value},

@@ -19,7 +19,7 @@ except ImportError as missing:
 import trained
 
 MOST_LOSS, MOST_WEIGHTS = 1e-4, 1e-3
-SPARSE, MSE, BINARY, CROSS = range(4)
+SPARSE, MSE, BINARY, CROSS, MAE, HUBER = range(6)
 
 # PyTorch's gates as places in ONNX's order: LSTM i o f c to i f g o, GRU z r h to r z n.
 GATES = {"rnn": [0], "lstm": [0, 2, 3, 1], "gru": [1, 0, 2]}
@@ -268,6 +268,12 @@ def loss_of(o, y, batch):
     functional = torch.nn.functional
     if o["loss"] == MSE:
         losses = ((y - target) ** 2).mean(-1)
+        weights = torch.ones_like(losses)
+    elif o["loss"] == MAE:
+        losses = functional.l1_loss(y, target, reduction="none").mean(-1)
+        weights = torch.ones_like(losses)
+    elif o["loss"] == HUBER:
+        losses = functional.huber_loss(y, target, reduction="none", delta=o["huber_delta"]).mean(-1)
         weights = torch.ones_like(losses)
     elif o["loss"] == BINARY:
         weights = each[target.long()] if classes else torch.ones_like(y)
