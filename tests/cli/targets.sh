@@ -73,6 +73,10 @@ table values "dense 2" "data.values=los, cost"
 everywhere values predicted_los
 head -n 1 "$work/values-p.csv" | grep -qx "id,group,fold,los,cost,predicted_los,predicted_cost" || fail "header of values"
 head -n 1 "$work/values-new.csv" | grep -qx "id,predicted_los,predicted_cost" || fail "header of new values"
+table values "dense 2" "data.values=cost, los"
+refuses 1 "values.onnx: target 1 is 'los', the configuration's is 'cost'" eval "$work/values.onnx" --config "$work/config.ini" --quiet
+table labels "dense 2" "data.labels=died, again"
+refuses 1 "values.onnx was trained with another [data] target" eval "$work/values.onnx" --config "$work/config.ini" --quiet
 # Predictions are in the units of the targets, and any loss of numbers learns them.
 for loss in mse mae huber; do
     epochs=25 table values "dense 2" "data.values=los, cost" train.loss=$loss train.score=r2 train.validation=0.2

@@ -8,6 +8,7 @@
 #include "../report/report.h"
 #include "decider.h"
 #include "experiment.h"
+#include "recipe.h"
 
 static int write_report(const task *t, const scores *found, const resampling *how, const subgroups *by,
                         const assessment *a)
@@ -48,6 +49,7 @@ int cli_eval(const cli_call *call)
     TRY(subgroups_read(&t.config, t.e.test ? t.config.test : t.config.train, call->subgroups,
                        t.e.test ? t.e.test : t.e.train, &by));
     TRY(cli_load(t.e.context, path, call, 1, &model));
+    TRY(recipe_check_targets(model, path, &t.config, &t.train));
     TRY(decider_read(model, path, &d));
     TRY(cli_status(t.e.context, rnnp_plan_create(model, NULL, &plan)));
     const int code = experiment_model(&t.e, model, path, call->roc != NULL, scores_of_plan, plan, &found);

@@ -109,6 +109,7 @@ int recipe_read(const rnnp_model *model, const char *name, recipe *r)
     const int tokens = r->config.format == DATA_TOKENS;
     if (tokens ? !r->words.size : !r->fill) return metadata_damaged(name, tokens ? METADATA "words" : METADATA "fill");
     if (r->config.format == DATA_CSV && !r->like.columns) return metadata_damaged(name, METADATA "columns");
+    if (r->config.target == TARGET_STEP_LABEL) r->config.annotations = ANNOTATIONS_NONE; /* new data have none */
     build_name_targets(&r->config, &r->like);
     if (target_is_class(r->config.target) && r->like.classes < 2) return metadata_damaged(name, METADATA "classes");
     return CLI_OK;
@@ -127,6 +128,22 @@ int recipe_data(const recipe *r, const char *path, dataset *set)
     if (set->features != r->like.features)
         return cli_fail("%s has %zu features, the training data had %zu", path, set->features, r->like.features);
     return dataset_fill(c, set, r->fill);
+}
+
+int recipe_check_targets(const rnnp_model *model, const char *name, const train_config *config, const dataset *set)
+{
+    AUTO_RECIPE r = {0};
+    if (!rnnp_model_metadata_find(model, METADATA "data")) return CLI_OK;
+    TRY(recipe_read(model, name, &r));
+    if (r.config.target != config->target)
+        return config_blame(config, "data", "target", "%s was trained with another [data] target", name);
+    for (size_t k = 0; k < r.like.targets || k < set->targets; k++) {
+        const char *was = k < r.like.targets ? r.like.target_names[k] : "",
+                   *is = k < set->targets ? set->target_names[k] : "";
+        if (strcmp(was, is) != 0)
+            return cli_fail("%s: target %zu is '%.80s', the configuration's is '%.80s'", name, k + 1, was, is);
+    }
+    return CLI_OK;
 }
 
 void recipe_free(recipe *r)

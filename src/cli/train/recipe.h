@@ -31,6 +31,8 @@ int recipe_attach(rnnp_context *context, rnnp_model *model, const train_config *
 int recipe_read(const rnnp_model *model, const char *name, recipe *r);
 /* New data as the model takes them, filled; data without labels get the names of the training's classes. */
 int recipe_data(const recipe *r, const char *path, dataset *set);
+/* Whether a model that says what its targets are has these, in this order. */
+int recipe_check_targets(const rnnp_model *model, const char *name, const train_config *config, const dataset *set);
 void recipe_free(recipe *r);
 #define AUTO_RECIPE __attribute__((cleanup(recipe_free))) recipe
 
