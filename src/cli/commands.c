@@ -102,7 +102,8 @@ const cli_command cli_commands[] = {
     {"inspect", "MODEL", "show a model's inputs, nodes, weights, memory and kernels",
      "Shows the inputs, outputs, nodes, weights and memory of an ONNX or packed model, and\n"
      "the kernels chosen for it on this CPU, and of how many time steps a stream takes a\n"
-     "multiple, or why the model has no stream.",
+     "multiple, or why the model has no stream. Of a model of rnnpack train also how data\n"
+     "are read for it, its classes, calibration and threshold.",
      OPTIONS(LOAD, SHAPE("100"), HOST, JSON), RUN(cli_inspect)},
     {"run", "MODEL", "run a model on .npy files",
      "Runs a model once. Inputs are little-endian .npy files in C order, of the dtype of the\n"

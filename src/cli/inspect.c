@@ -3,6 +3,9 @@
 #include <string.h>
 
 #include "model.h"
+#ifdef RNNP_CLI_TRAIN
+#include "train/decider.h"
+#endif
 
 typedef struct sizes {
     size_t plan_bytes, run_bytes;
@@ -10,6 +13,9 @@ typedef struct sizes {
     char no_run[256];    /* why a model cannot run with default sizes; "" when it can */
     char no_stream[256]; /* the same of a stream */
     rnnp_packed_info packed;
+#ifdef RNNP_CLI_TRAIN
+    decider decided;
+#endif
 } sizes;
 
 /* Outputs that a stream may carry to inputs; *n of them, to be freed. */
@@ -44,6 +50,55 @@ static int measure(const cli_call *call, const cli_model *m, sizes *s)
     if (status != RNNP_OK) snprintf(s->no_run, sizeof s->no_run, "%s", rnnp_last_error(m->context));
     return CLI_OK;
 }
+
+/* ---- Metadata: what a producer noted, and in words what rnnpack train did (train/recipe.h) ---- */
+
+/* Each line of a text, the first one behind a title. */
+static void text_lines(const char *title, const char *text)
+{
+    for (const char *at = text; at && *at; at += *at == '\n') {
+        const size_t n = strcspn(at, "\n");
+        FREED char *line = cli_copy(at);
+        line[n] = '\0';
+        printf("%-11s %s\n", at == text ? title : "", cli_plain(line));
+        at += n;
+    }
+}
+
+static void text_metadata(const rnnp_model *model)
+{
+    static const char *const told[][2] = {
+        {"data", "rnnpack.data"}, {"columns", "rnnpack.columns"}, {"classes", "rnnpack.classes"}};
+    const char *key, *value;
+    for (size_t i = 0; rnnp_model_metadata_get(model, i, &key, &value) == RNNP_OK; i++)
+        if (strncmp(key, "rnnpack.", 8) != 0) printf("%-11s %s: %s\n", "metadata", cli_plain(key), cli_plain(value));
+    for (size_t i = 0; i < COUNT(told); i++) text_lines(told[i][0], rnnp_model_metadata_find(model, told[i][1]));
+}
+
+static void json_metadata(json *j, const rnnp_model *model)
+{
+    const char *key, *value;
+    json_array(j, "metadata");
+    for (size_t i = 0; rnnp_model_metadata_get(model, i, &key, &value) == RNNP_OK; i++)
+        json_flat(j, NULL, TEXT("key", key), TEXT("value", value));
+    json_close(j);
+}
+
+#ifdef RNNP_CLI_TRAIN
+static void text_decider(const decider *d)
+{
+    char text[DECIDER_TEXT];
+    if (decider_calibration_text(d, text)) printf("%-11s %s\n", "calibrated", cli_plain(text));
+    if (decider_threshold_text(d, text)) printf("%-11s %s\n", "threshold", cli_plain(text));
+}
+
+static void json_decider(json *j, const decider *d)
+{
+    char calibration[DECIDER_TEXT], threshold[DECIDER_TEXT];
+    json_put(j, TEXT("calibrated", decider_calibration_text(d, calibration)),
+             TEXT("threshold", decider_threshold_text(d, threshold)));
+}
+#endif
 
 /* ---- Text -------------------------------------------------------------------------------------- */
 
@@ -119,6 +174,10 @@ static void print_text(const cli_call *call, const cli_model *m, const sizes *s)
         printf("%-11s version %zu, %s: original weights %s, packed %s in %zu blocks\n", "packed", p->version,
                cli_bytes((double)p->file_bytes), cli_bytes((double)p->data_bytes), cli_bytes((double)p->packed_bytes),
                p->n_blocks);
+    text_metadata(m->model);
+#ifdef RNNP_CLI_TRAIN
+    text_decider(&s->decided);
+#endif
     printf("\n%4s  %-20s %-24s %10s  %-7s  %10s  %s\n", "node", "operator", "output", "parameters", "weights",
            "bytes/step", "kernel");
     for (size_t i = 0; i < rnnp_model_node_count(m->model); i++) text_node(m, i);
@@ -228,6 +287,10 @@ static void print_json(const cli_call *call, const cli_model *m, const sizes *s)
         json_packed(&j, m, &s->packed);
     else
         json_put(&j, TEXT("packed", NULL));
+    json_metadata(&j, m->model);
+#ifdef RNNP_CLI_TRAIN
+    json_decider(&j, &s->decided);
+#endif
     json_array(&j, "nodes");
     for (size_t i = 0; i < rnnp_model_node_count(m->model); i++) json_node(&j, m, i);
     json_end(&j);
@@ -242,6 +305,13 @@ int cli_inspect(const cli_call *call)
     TRY(cli_model_open(&m, &planned, 0));
     TRY(measure(call, &m, &s));
     measure_stream(call, &m, &s);
+#ifdef RNNP_CLI_TRAIN
+    const int code = decider_read(m.model, m.path, &s.decided);
+    if (code == CLI_OK) (call->json ? print_json : print_text)(call, &m, &s);
+    decider_free(&s.decided);
+    return code;
+#else
     (call->json ? print_json : print_text)(call, &m, &s);
     return CLI_OK;
+#endif
 }

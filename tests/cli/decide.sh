@@ -52,6 +52,17 @@ at=$(sed -n "s/^threshold: 'ill' from \([0-9.]*\) on.*/\1/p" "$work/told")
 awk -F, -v at="$at" 'NR > 1 && ($4 > at + 1e-4 && $2 != "ill" || $4 < at - 1e-4 && $2 == "ill") { bad = 1 } END { exit bad }' \
     "$work/m.onnx.csv" || fail "classes do not follow the threshold"
 
+# ---- inspect tells what travels, and pack, convert and quantize keep it ----
+
+for made in m.onnx m.rnnp copy.onnx small.onnx; do
+    gives "data        shared = allow" inspect "$work/$made"
+    prints "classes     c0"
+    sed -n 's/^calibrated  /calibrated: /p; s/^threshold   /threshold: /p' "$work/out" | diff - "$work/told" || fail "inspect $made"
+done
+expect 0 inspect "$work/m.rnnp" --json
+[[ calibrated:\ $(json calibrated) == "$(head -n 1 "$work/told")" ]] || fail "inspect --json"
+[[ $(json metadata 0 key) == rnnpack.data ]] || fail "metadata in JSON"
+
 # ---- A threshold of the command line ----
 
 gives "threshold: 'ill' from 0.9 on, as --threshold says" predict "$work/m.onnx" --data "$work/new.csv" -o "$work/t.csv" --threshold 0.9
