@@ -145,7 +145,7 @@ const cli_option *cli_find_option(const cli_command *c, const char *name, size_t
 int cli_given(const cli_call *call, const char *option)
 {
     const cli_option *o = cli_find_option(call->command, option, strlen(option));
-    return (int)(call->given >> (o - call->command->options) & 1);
+    return o && (call->given >> (o - call->command->options) & 1); /* what a command does not have is not given */
 }
 
 /* ---- Contexts and records ---------------------------------------------------------------------- */

@@ -256,6 +256,12 @@ wrong "a federation has as many rounds as it says" train.patience=2
 wrong "schedule = plateau requires a score" train.schedule=plateau
 wrong "[predict] has no part in a federation" predict.threshold=0.5
 wrong "a federation trains for label, next or input" data.target=step_label
+for option in --predictions --report --roc; do
+    "$program" federate simulate one.ini --site-column site $option file.html --quiet >out 2>err && fail "$option of nothing"
+    says "$option: there is no validation part and no test set to evaluate"
+done
+gives "sex" federate simulate secure.ini --site-column site --subgroups sex --report page.html
+grep -q "all sites" page.html || fail "no page"
 refuses 1 "there is no column 'clinic'" federate simulate secure.ini --site-column clinic
 refuses 2 "exclude each other" federate simulate secure.ini --site-column site --alone --pooled
 refuses 2 "-o is for one" federate simulate secure.ini --site-column site --alone -o x.onnx

@@ -280,10 +280,13 @@ static int report_all(simulation *s)
     const dataset *set = s->t.test_set.n ? &s->t.test_set : &s->t.train;
     const char *const slash = strrchr(s->t.path, '/');
     char title[CONFIG_TEXT];
+    const char *const wanted = s->call.predictions ? "--predictions"
+                               : s->call.report    ? "--report"
+                               : s->call.roc       ? "--roc"
+                                                   : NULL;
     AUTO_ASSESSMENT a = {0};
     if (!s->all.n)
-        return s->call.predictions ? cli_fail("--predictions: there is no validation part and no test set to evaluate")
-                                   : CLI_OK;
+        return wanted ? cli_fail("%s: there is no validation part and no test set to evaluate", wanted) : CLI_OK;
     TRY(scores_measure(&s->all, &s->t.config));
     scores_print(&s->all, set, &s->t.config, "all sites");
     assess(&s->t, &s->all, set, &s->how, &s->by, NULL, &a);
