@@ -64,6 +64,7 @@ fi
 
 cores=(core)
 [[ $onnx != ON ]] || cores+=(onnx)
+[[ ! -e $libdir/librnnpack-mpi.so ]] || cores+=(mpi)
 for component in "${cores[@]}"; do
     quietly "$cmake" -S "$consumer" -B "$work/$component" -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_C_COMPILER="$cc" \
         -DCMAKE_C_FLAGS="$cflags" -DCOMPONENT="$component" ${cxx:+-DCMAKE_CXX_COMPILER="$cxx" -DCMAKE_CXX_FLAGS="$cflags"}
@@ -75,9 +76,9 @@ for component in "${cores[@]}"; do
 
     package=rnnpack
     define=()
-    if [[ $component == onnx ]]; then
-        package=rnnpack-onnx
-        define=(-DWITH_ONNX)
+    if [[ $component != core ]]; then
+        package=rnnpack-$component
+        define=("-DWITH_${component^^}")
     fi
     read -ra compile < <(pkg-config --cflags "$package")
     read -ra shared < <(pkg-config --libs "$package")

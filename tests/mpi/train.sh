@@ -85,6 +85,18 @@ if [[ $how == long ]]; then
         >"$work/out" 2>"$work/err" </dev/null || status=$?
     ((status == 1)) || fail "another checkpoint: status $status"
     grep -q 'has another checkpoint than rank 0' "$work/err" || fail "another checkpoint"
+
+    if ! ldd "$program" | grep -q libasan; then
+        echo 'const char *rnnp_version(void); const char *rnnp_version(void) { return "0.0.1"; }' |
+            cc -shared -fPIC -x c - -o "$work/old.so"
+        status=0
+        timeout 100 mpirun -n 1 "$program" train "$work/whole.ini" --mpi --quiet : \
+            -n 1 -x LD_PRELOAD="$work/old.so" "$program" train "$work/whole.ini" --mpi --quiet \
+            >"$work/out" 2>"$work/err" </dev/null || status=$?
+        ((status == 1)) || fail "another version: status $status"
+        grep -qE '^rnnpack: --mpi: rank 1 \(.*\) has version 0.0.1, rank 0 \(.*\) has [0-9.]+$' "$work/err" ||
+            fail "another version"
+    fi
 fi
 status=0
 "$program" train "$work/whole.ini" --mpi --mpi-timeout 0 2>"$work/err" || status=$?

@@ -19,13 +19,19 @@ size_t batch_steps(const train_config *config, const dataset *set, uint32_t row)
     return steps > ahead ? steps - ahead : 0;
 }
 
-/* Steps that start `ahead` into each sequence, as [steps][n][features], zeros past the end. */
-static void fill_steps(const train_config *config, const dataset *set, const uint32_t *rows, size_t n, size_t steps,
+/* Some of a batch's sequences: [from, to) of n. */
+typedef struct part {
+    size_t n, from, to;
+} part;
+
+/* Steps that start `ahead` into each sequence of the part, as [steps][n][features], zeros past the end. */
+static void fill_steps(const train_config *config, const dataset *set, const uint32_t *rows, part which, size_t steps,
                        size_t ahead, float *x)
 {
-    const size_t F = set->features;
-    memset(x, 0, steps * n * F * sizeof *x);
-    for (size_t r = 0; r < n; r++)
+    const size_t F = set->features, n = which.n;
+    for (size_t t = 0; t < steps && which.from < which.to; t++)
+        memset(x + (t * n + which.from) * F, 0, (which.to - which.from) * F * sizeof *x);
+    for (size_t r = which.from; r < which.to; r++)
         for (size_t t = 0; t < batch_steps(config, set, rows[r]); t++)
             memcpy(x + (t * n + r) * F, set->x + (set->first[rows[r]] + ahead + t) * F, F * sizeof *x);
 }
@@ -39,7 +45,7 @@ static void fill_x(batch *b, const train_config *config, const dataset *set, con
                                  {(int64_t)b->steps, (int64_t)n, (int64_t)width},
                                  .data = x};
     if (!set->tokens) {
-        fill_steps(config, set, rows, n, b->steps, 0, x);
+        fill_steps(config, set, rows, b->to ? (part){n, b->from, b->to} : (part){n, 0, n}, b->steps, 0, x);
         return;
     }
     memset(x, 0, b->steps * n * sizeof(int32_t));
@@ -133,7 +139,7 @@ static void fill_numbers(batch *b, const train_config *config, const dataset *se
     const size_t ahead = config->target == TARGET_NEXT ? config->horizon : 0;
     float *target = room_for(b, TARGET, b->steps * n * set->features, sizeof *target);
     float *weights = room_for(b, WEIGHTS, b->steps * n, sizeof *weights);
-    fill_steps(config, set, rows, n, b->steps, ahead, target);
+    fill_steps(config, set, rows, (part){n, 0, n}, b->steps, ahead, target);
     for (size_t t = 0; t < b->steps; t++)
         for (size_t r = 0; r < n; r++) weights[t * n + r] = t < batch_steps(config, set, rows[r]);
     b->target =

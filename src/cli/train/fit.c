@@ -249,6 +249,7 @@ static int run_epoch(fitting *f, epoch_line *line)
     for (size_t k = 0; k < batches; k++) {
         const size_t n = k + 1 < batches ? B : job->kept->n - k * B;
         rnnp_train_result result = {.struct_size = sizeof result};
+        TRY(cli_status(job->e->context, rnnp_trainer_rows(f->trainer, n, &f->b.from, &f->b.to)));
         TRY(batch_fill(&f->b, job->e->config, job->net, job->set, f->order + k * B, n));
         line->rate = (double)rnnp_schedule_rate(&f->schedule, (double)f->epoch + (double)k / (double)batches);
         rnnp_status status = rnnp_trainer_set_rate(f->trainer, (float)line->rate);

@@ -52,6 +52,7 @@ int identity_check(const identity *was, const identity *is, const char *checkpoi
 typedef struct batch {
     rnnp_tensor inputs[2], target, weights;
     size_t n_inputs, rows, steps;
+    size_t from, to; /* given: the sequences whose x is wanted; to 0: all */
     int has_weights;
     int known; /* there is a target to be compared with */
     void *memory[4];
