@@ -29,8 +29,12 @@ if [[ -n $program && $(find "$prefix" -name rnnpack.1) != */share/man/man1/rnnpa
     exit 1
 elif [[ -n $program ]]; then
     man=$(dirname "$(find "$prefix" -name rnnpack.1)")
-    "$program" --help | sed -n '/^commands/,/^$/s/^  \([a-z]*\) .*/\1/p' >"$work/commands"
-    sed -i 's/^records$/records show\nrecords merge/' "$work/commands" # a group
+    # Commands, line by line; a group stands for those that its own help lists.
+    listed() { sed -n "/^commands/,/^\$/s/^  \([a-z]*\) .*/$1\1/p"; }
+    while read -r name; do
+        "$program" "$name" --help >"$work/help"
+        if head -n 1 "$work/help" | grep -q ' COMMAND '; then listed "$name " <"$work/help"; else echo "$name"; fi
+    done < <("$program" --help | listed "") >"$work/commands"
     while read -r -a command; do
         page=$man/rnnpack-$(IFS=- && echo "${command[*]}").1
         "$program" "${command[@]}" --help | grep -oE '^  --?[a-z-]+' | tr -d ' ' >"$work/options"

@@ -27,7 +27,7 @@ ranks 2 "$program" tune "$model" --mpi --share-host --budget 60s --steps 1,3,5 -
 ((status == 0)) || fail "two ranks: status $status"
 diff "$work/want" <(shapes "$work/two" | grep -v '"machine"') >"$work/difference" ||
     diff "$work/want" <(shapes "$work/two") || fail "two ranks: other shapes"
-for line in "records: $work/two"; do grep -qF "$line" "$work/out" || fail "no '$line'"; done
+grep -qF "records: $work/two" "$work/out" || fail "no name of the file"
 
 # Of each kind of host all shapes.
 timeout 100 mpirun -n 1 "$program" tune "$model" --mpi --share-host --budget 60s --steps 1,3,5 --records "$work/kinds" : \
