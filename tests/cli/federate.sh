@@ -51,7 +51,7 @@ config() {
         echo "[$section]"
         for pair in "${!keys[@]}"; do [[ $pair != $section.* ]] || echo "${pair#*.} = ${keys[$pair]}"; done
     done >"$name"
-    printf '[model]\nlayers =\n    gru 5\n    %s\n' "${layers:-dense 2 softmax}" >>"$name"
+    printf '[model]\nlayers =\n    gru 5\n    %s\n' "${network:-dense 2 softmax}" >>"$name"
 }
 
 # site NAME CONFIG FOLDER ARGUMENT...: in the background; its output is in NAME.log.
@@ -113,6 +113,29 @@ config adam.ini "${tr[@]}" federate.rounds=1 federate.local_epochs=4 train.optim
 expect 0 federate simulate adam.ini --site-column site --pooled -o pooled.onnx
 expect 0 train adam.ini -o alone.onnx
 cmp pooled.onnx alone.onnx || fail "one site has other bits than rnnpack train (adamw, balanced)"
+
+# Forecasts, and inputs that are rebuilt.
+numbers=(data.label= data.features="hb, alb" data.categories= data.mask=no train.loss=mse train.rate=0.02)
+for target in next input; do
+    network="dense 2"
+    [[ $target == next ]] || network="repeat
+    gru 4
+    dense 2"
+    config numbers.ini "${tr[@]}" "${numbers[@]}" data.target=$target
+    expect 0 federate simulate numbers.ini --site-column site --pooled -o pooled.onnx
+    expect 0 train numbers.ini -o alone.onnx
+    cmp pooled.onnx alone.onnx || fail "$target: one site has other bits than rnnpack train"
+done
+config numbers.ini "${numbers[@]}" data.target=input
+gives "all sites: " federate simulate numbers.ini --site-column site -o simulated.onnx --bootstrap 0
+simulated=$(grep -o "^all sites.*mean squared error [0-9.]*" out)
+mkdir numbers
+for name in "${sites[@]}"; do site "$name" numbers.ini numbers; done
+gives "$simulated" "${coordinate[@]}" numbers.ini --folder numbers -o numbers.onnx
+finish
+cmp simulated.onnx numbers.onnx || fail "input: a simulation has other bits"
+network=
+
 for copy in a b c; do tail -n +2 east.csv | sed "s/^/$copy/; s/,east,/,$copy,/"; done >rows
 { head -n 1 east.csv && cat rows; } >copies.csv
 config copies.ini data.train=copies.csv
