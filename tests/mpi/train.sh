@@ -55,6 +55,31 @@ timeout 100 mpirun -n 1 "$program" train "$work/whole.ini" --mpi -o "$work/many.
 cmp "$work/whole.onnx" "$work/many.onnx" || fail "another CPU: another model"
 grep -q '^2 ranks, 12 steps of .* ms, .*; a rank sends up to .* in .* messages a step$' "$work/out" || fail "no report"
 
+# Trainings of several kinds: all files and words are those of one process.
+if [[ $how == long ]]; then
+    also() {
+        local option
+        "$program" train "$work/$1.ini" --threads 1 -o "$work/a.onnx" --predictions "$work/a.csv" --curve "$work/a.svg" >"$work/a.out"
+        ranks 3 "$program" train "$work/$1.ini" --threads 1 --mpi -o "$work/b.onnx" --predictions "$work/b.csv" --curve "$work/b.svg"
+        ((status == 0)) || fail "$1: status $status"
+        for option in onnx csv svg; do cmp "$work/a.$option" "$work/b.$option" || fail "$1: another $option"; done
+        diff <(told "$work/a.out") <(told "$work/out") || fail "$1: other words"
+    }
+    config folds epochs=2 folds=3 seeds=2
+    also folds
+    printf '%s\n' '[data]' format=wide train=train.csv target=next '[model]' layers= '    gru 6 sequences' '    dense 1' \
+        '[train]' loss=mse epochs=2 batch=100 validation=0.2 >"$work/next.ini"
+    also next
+    printf '%s\n' '[data]' format=wide train=train.csv target=label '[model]' layers= "    gru \$hidden" '    dense 2 softmax' \
+        '[train]' epochs=2 batch=64 "rate=\$rate" validation=0.3 '[search]' 'hidden=4 | 6' 'rate=0.001 | 0.01' >"$work/search.ini"
+    also search
+    printf '%s\n' '[data]' format=wide train=train.csv target=next '[model]' layers= '    rnn 6 relu sequences' '    dense 1' \
+        '[train]' loss=mse epochs=30 batch=64 rate=1e6 optimizer=sgd >"$work/diverges.ini"
+    ranks 3 "$program" train "$work/diverges.ini" --mpi --threads 1
+    ((status == 1 && $(grep -c '^rnnpack: ' "$work/err") == 2)) || fail "a training that diverges: status $status"
+    grep -q '^rnnpack: training has diverged' "$work/err" || fail "a training that diverges"
+fi
+
 # ---- What does not fit together ----
 
 # differs SENTENCE CONFIG OPTION...: rank 1 with this configuration and these options.
