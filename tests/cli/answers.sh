@@ -75,10 +75,10 @@ refuses 1 "has 5 outputs per sequence, the data has 2 classes" train "$work/conf
 config label sparse "gru 4" "dense 3 softmax" -- data.train=three.csv train.epochs=1
 refuses 1 "two.onnx has 2 outputs per sequence, the data has 3 classes" eval "$work/two.onnx" --config "$work/config.ini" --quiet
 config next mse "gru 4" "dense 1" -- data.train=equal.csv train.epochs=1
-refuses 1 "[steps, batch, features] is expected" eval "$work/two.onnx" --config "$work/config.ini" --quiet
+refuses 1 "two.onnx was trained with another [data] target" eval "$work/two.onnx" --config "$work/config.ini" --quiet
 expect 0 train "$work/config.ini" -o "$work/next.onnx"
 config label sparse "gru 4" "dense 2 softmax" -- data.train=equal.csv train.epochs=1
-refuses 1 "[batch, classes] is expected" eval "$work/next.onnx" --config "$work/config.ini" --quiet
+refuses 1 "next.onnx was trained with another [data] target" eval "$work/next.onnx" --config "$work/config.ini" --quiet
 
 # ---- A test set without labels is predicted, in the classes of the training set ----
 

@@ -4,7 +4,7 @@
 # elsewhere.sh CC SOURCE PROTO XXHASH: the library and program compile, without a warning, where there is POSIX but no Linux:
 # without __linux__ and without the functions and flags that macOS does not have (elsewhere.h). Only the syntax is
 # looked at, with the headers of this system. The folders of instruction sets make no system calls and are left
-# out, as is src/windows.
+# out, as are src/windows and what needs MPI's header.
 set -euo pipefail
 cc=$1
 cd "$2"
@@ -25,6 +25,6 @@ if compile "$bad" 2>/dev/null; then
     exit 1
 fi
 
-mapfile -t files < <(printf '%s\n' kernels/*.c dispatch/*.c autotune/*.c src/*.c src/*/*.c src/*/*/*.c | grep -vE '^src/(windows/|ort/api_check)')
+mapfile -t files < <(printf '%s\n' kernels/*.c dispatch/*.c autotune/*.c src/*.c src/*/*.c src/*/*/*.c | grep -vE '^src/(windows/|mpi/|ort/api_check)')
 printf '%s\0' "${files[@]}" | xargs -0 -P 2 -I{} bash -c 'compile {}'
 echo "${#files[@]} files compile without Linux"

@@ -11,18 +11,28 @@
 
 #include "../cli.h"
 
+/* Waits end by a clock that nobody sets, where a condition can have one. Elsewhere a jump of the time of day makes a
+ * wait shorter or longer, and the taker looks again. */
+#ifdef __linux__
+#define WAITS_BY CLOCK_MONOTONIC
+#define set_clock(attributes) pthread_condattr_setclock(attributes, WAITS_BY)
+#else
+#define WAITS_BY CLOCK_REALTIME
+#define set_clock(attributes) ((void)(attributes))
+#endif
+
 void queue_create(queue *q, size_t room, size_t width, int waits)
 {
-    pthread_condattr_t monotonic;
+    pthread_condattr_t attributes;
     *q = (queue){.width = width, .room = room, .waits = waits};
     q->x = cli_alloc(room * width, sizeof *q->x);
     q->notes = cli_alloc(room, sizeof *q->notes);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_condattr_init(&attributes);
+    set_clock(&attributes);
     pthread_mutex_init(&q->mutex, NULL);
-    pthread_cond_init(&q->filled, &monotonic);
+    pthread_cond_init(&q->filled, &attributes);
     pthread_cond_init(&q->emptied, NULL);
-    pthread_condattr_destroy(&monotonic);
+    pthread_condattr_destroy(&attributes);
 }
 
 void queue_destroy(queue *q)
@@ -118,7 +128,7 @@ int queue_stopped(queue *q)
 static void wait_for_samples(queue *q, double seconds)
 {
     struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
+    clock_gettime(WAITS_BY, &until);
     const double whole = (double)until.tv_nsec + 1e9 * seconds;
     until.tv_sec += (time_t)(whole / 1e9);
     until.tv_nsec = (long)(whole - 1e9 * (double)(time_t)(whole / 1e9));
