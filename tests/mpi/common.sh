@@ -11,7 +11,8 @@ export OMPI_MCA_btl=self,vader OMPI_MCA_mpi_yield_when_idle=1 OMPI_MCA_hwloc_bas
 export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_btl_vader_single_copy_mechanism=none
 export ASAN_OPTIONS=detect_leaks=0:${ASAN_OPTIONS:-}
 # The address sanitizer calls dlopen in the program's place, which then does not look where the program's libraries are.
-! ldd "$1" 2>/dev/null | grep -q libasan || export LD_LIBRARY_PATH=${1%/*}${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+! grep -qa __asan_init "$1" || export LD_LIBRARY_PATH=${1%/*}${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+! grep -qa __tsan_init "$1" || { echo "skipped: MPI's own threads are not instrumented for the thread sanitizer" && exit 77; }
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
