@@ -185,7 +185,7 @@ static void print_text(const comparison *c)
            c->b->path, j->n, j->clusters, j->grouped ? "group" : "id", j->clusters == 1 ? "" : "s",
            100 * c->how->confidence, c->how->bca ? "BCa" : "percentile", c->how->draws);
     printf("  %-20s %10s %10s %10s   %-22s %s\n", "", "A", "B", "A - B", "interval", "p");
-    for (int k = 0; k < METRICS; k++) {
+    for (metric_kind k = 0; k < METRICS; k++) {
         const measured *d = &c->difference[k];
         if (isnan(d->estimate)) continue;
         printf("  %-20s %10s %10s %10s", metric_name(k), metric_text(k, c->of[0][k].estimate, text[0]),
@@ -213,7 +213,7 @@ static void print_json(const comparison *c)
              TEXT("interval", c->how->bca ? "bca" : "percentile"), INT("draws", c->how->draws),
              INT("seed", c->how->seed));
     json_array(&j, "metrics");
-    for (int k = 0; k < METRICS; k++) {
+    for (metric_kind k = 0; k < METRICS; k++) {
         const measured *d = &c->difference[k];
         if (isnan(d->estimate)) continue;
         json_flat(&j, NULL, TEXT("metric", metric_name(k)), REAL("a", c->of[0][k].estimate),

@@ -106,7 +106,7 @@ static void ask(void *user, const float *weight, double *values)
     for (size_t i = 0; i < q->a->n && weight; i++) q->counts[q->a->cluster[i]] = weight[i];
     for (size_t i = 0; i < q->b->n && weight; i++) q->weight_b[i] = q->counts[q->b->cluster[i]];
     metrics_of(q->b, &q->room_b, weight ? q->weight_b : NULL, of_b);
-    for (int k = 0; k < METRICS; k++) values[k] -= of_b[k];
+    for (metric_kind k = 0; k < METRICS; k++) values[k] -= of_b[k];
 }
 
 static void measure(asked *q, const resampling *how, measured values[METRICS])
@@ -123,7 +123,7 @@ static void measure(asked *q, const resampling *how, measured values[METRICS])
         summarise(how, METRICS, all, how->bca ? j->clusters : 0, left, estimates, found);
     }
     if (!q->b) turn_round(estimates[METRIC_CALIBRATION], &found[METRIC_CALIBRATION].interval);
-    for (int k = 0; k < METRICS; k++) values[k] = (measured){estimates[k], found[k]};
+    for (metric_kind k = 0; k < METRICS; k++) values[k] = (measured){estimates[k], found[k]};
 }
 
 void intervals_of(const judged *j, const resampling *how, measured values[METRICS])

@@ -200,7 +200,7 @@ void metrics_of(const judged *j, metrics_room *room, const float *weight, double
 {
     rnnp_calibration_bin bins[10];
     double x, y;
-    for (int k = 0; k < METRICS; k++) values[k] = NAN;
+    for (metric_kind k = 0; k < METRICS; k++) values[k] = NAN;
     if (!j->classes) values[METRIC_ERROR] = mean_error(j, weight);
     if (j->classes) of_classes(j, room, weight, values);
     const float *score = judged_score(j, room->score);

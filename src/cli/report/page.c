@@ -103,7 +103,7 @@ static void put_metrics(const report *r)
     fprintf(f, "<div class='wide'><table>\n<tr><th>metric</th><th>value</th>");
     if (r->how->draws) fprintf(f, "<th>%.6g %% interval</th><th>standard error</th>", 100 * r->how->confidence);
     fputs("<th class='left'></th></tr>\n", f);
-    for (int k = 0; k < METRICS; k++) {
+    for (metric_kind k = 0; k < METRICS; k++) {
         const measured *m = &a->values[k];
         if (isnan(m->estimate)) continue;
         fprintf(f, "<tr><td>%s</td><td>%s</td>", metric_name(k), metric_text(k, m->estimate, text[0]));
@@ -214,7 +214,7 @@ static void put_columns(const report *r)
 
 static void put_heads(const report *r, const measured *values)
 {
-    for (int k = 0; k < METRICS; k++)
+    for (metric_kind k = 0; k < METRICS; k++)
         if (!isnan(values[k].estimate)) fprintf(r->f, "<th>%s</th>", metric_name(k));
     fputs("</tr>\n", r->f);
 }
@@ -241,7 +241,7 @@ static void put_subgroups(const report *r)
         if (a->j.grouped) fprintf(f, "<td>%zu</td>", part->clusters);
         fprintf(f, "<td>%zu</td>", part->n);
         if (a->j.classes == 2) fprintf(f, "<td>%zu</td>", part->cases);
-        for (int k = 0; k < METRICS; k++)
+        for (metric_kind k = 0; k < METRICS; k++)
             if (!isnan(a->values[k].estimate)) put_measured(r, k, &part->values[k]);
         fputs("</tr>\n", f);
         small |= part->small;
@@ -270,7 +270,7 @@ static void put_fold(const report *r, size_t fold, double sums[METRICS], double 
     fprintf(r->f, "<tr><td>%zu</td>%s", fold, "");
     if (j->grouped) fprintf(r->f, "<td>%zu</td>", part.clusters);
     fprintf(r->f, "<td>%zu</td>", part.n);
-    for (int k = 0; k < METRICS; k++) {
+    for (metric_kind k = 0; k < METRICS; k++) {
         sums[k] += values[k].estimate;
         squares[k] += values[k].estimate * values[k].estimate;
         if (isnan(r->a->values[k].estimate)) continue;
@@ -293,7 +293,7 @@ static void put_folds(const report *r)
     put_heads(r, r->a->values);
     for (size_t p = 1; p <= folds; p++) put_fold(r, p, sums, squares);
     fprintf(f, "<tr><td>mean and deviation</td><td></td>%s", r->a->j.grouped ? "<td></td>" : "");
-    for (int k = 0; k < METRICS; k++) {
+    for (metric_kind k = 0; k < METRICS; k++) {
         const double n = (double)folds, mean = sums[k] / n;
         const double deviation = sqrt(fmax(0, (squares[k] - n * mean * mean) / (n - 1)));
         if (isnan(r->a->values[k].estimate)) continue;

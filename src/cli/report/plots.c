@@ -295,7 +295,7 @@ static void put_learning(const report *r, const char *y_name, look first, look l
         const history *past = &r->past->at[i].past;
         epochs = past->n > epochs ? past->n : epochs;
         for (size_t e = 0; e < past->n; e++)
-            for (int k = first; k <= (int)last; k++) {
+            for (look k = first; k <= last; k++) {
                 const double y = value_of(r, &past->at[e], k);
                 if (isfinite(y)) least = fmin(least, y), most = fmax(most, y);
             }
@@ -306,7 +306,7 @@ static void put_learning(const report *r, const char *y_name, look first, look l
     for (size_t i = 0; i < r->past->n; i++) {
         const history *past = &r->past->at[i].past;
         FREED double *x = cli_alloc(past->n + 1, sizeof *x), *y = cli_alloc(past->n + 1, sizeof *y);
-        for (int k = first; k <= (int)last; k++) {
+        for (look k = first; k <= last; k++) {
             for (size_t e = 0; e < past->n; e++) x[e] = (double)(e + 1), y[e] = value_of(r, &past->at[e], k);
             svg_curve(&p, x, y, past->n,
                       r->past->n > 1 ? (k == LOOK_LOSS ? "class='l0 thin'" : "class='l1 thin'")

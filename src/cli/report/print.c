@@ -50,7 +50,7 @@ static void print_intervals(const judged *j, const resampling *how, const char *
     char units[48], text[3][32];
     printf("  %.6g %% intervals%s%s: %s bootstrap, %zu draws of %s\n", 100 * how->confidence, name ? " of " : "",
            name ? name : "", how->bca ? "BCa" : "percentile", how->draws, judged_units(j, units));
-    for (int k = 0; k < METRICS; k++) {
+    for (metric_kind k = 0; k < METRICS; k++) {
         const measured *m = &values[k];
         if (isnan(m->estimate)) continue;
         printf("  %-20s %10s", metric_name(k), metric_text(k, m->estimate, text[0]));
