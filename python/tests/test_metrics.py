@@ -80,7 +80,7 @@ def replayed(cluster, seed, draw):
 
 
 # Patients with ovarian cancer (DeLong, DeLong and Clarke-Pearson 1988): albumin, total protein, K-G score, and whether
-# surgery helped; 43 of 49 without missing values, as in the example of SAS/STAT's PROC LOGISTIC on comparing ROC curves.
+# surgery helped; the 43 of 49 without missing values, as SAS/STAT's documentation of PROC LOGISTIC has them.
 OVARIAN = """
 3.0 5.8 10 0  3.2 6.3 5 1  3.9 6.8 3 1  2.8 4.8 6 0  3.2 5.8 3 1  0.9 4.0 5 0  2.5 5.7 8 0  1.6 5.6 5 1  3.8 5.7 5 1
 3.7 6.7 6 1  3.2 5.4 4 1  3.8 6.6 6 1  4.1 6.6 5 1  3.6 5.7 5 1  4.3 7.0 4 1  3.6 6.7 4 0  2.3 4.4 6 1  4.2 7.6 4 0
