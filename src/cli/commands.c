@@ -67,7 +67,8 @@
     {"--threshold", "P", "probability of the positive class from which on a case is of it, in place of the model's", \
      CLI_NUMBER, AT(threshold), NULL}
 #define FEDERATED \
-    {"--folder", "DIR", "folder that all share, in which files are exchanged", CLI_NEEDED, AT(folder), NULL}, \
+    {"--folder", "DIR", "folder of the files that are exchanged", CLI_NEEDED, AT(folder), NULL}, \
+    {"--mpi", NULL, "under mpirun: each party is a rank with a folder of its own", CLI_FLAG, AT(mpi), NULL}, \
     {"--key", "FILE", "secret key of this party, of rnnpack federate keys", CLI_NEEDED, AT(key), NULL}, \
     {"-o", "FILE.onnx", "file to write the model to (and, for tokens, FILE.onnx.words)", CLI_TEXT, AT(output), NULL}, \
     {"--timeout", "S", "seconds to wait for the others in each step", CLI_NUMBER, AT(timeout), "3600"}, \

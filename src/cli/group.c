@@ -82,7 +82,7 @@ int cli_group_open(const cli_call *call, cli_group *g)
     TRY(load(call, g));
     if (g->peers.rank > 0) {
         cli_rank = g->peers.rank;
-        if (!freopen("/dev/null", "w", stdout)) return cli_fail("/dev/null cannot be opened");
+        if (!g->all_print && !freopen("/dev/null", "w", stdout)) return cli_fail("/dev/null cannot be opened");
     }
     return greet(g);
 }

@@ -19,6 +19,7 @@ typedef struct cli_group {
     char (*hosts)[GROUP_NAME];
     void (*destroy)(rnnp_mpi *mpi);
     rnnp_status (*count)(const rnnp_mpi *mpi, rnnp_mpi_counts *counts);
+    int all_print;     /* set before it is opened: all ranks print on stdout */
     int ends_together; /* what failed has failed on all ranks */
     int silence;       /* a rank does not answer */
     uint64_t steps;    /* of training */
@@ -27,7 +28,7 @@ typedef struct cli_group {
 } cli_group;
 
 /* With --mpi: begins, so that each rank knows all others, which must be of this version. From then on a rank other than
- * 0 prints nothing on stdout, and says which one it is on stderr. */
+ * 0 prints nothing on stdout (unless all do), and says which one it is on stderr. */
 int cli_group_open(const cli_call *call, cli_group *group);
 /* Ends with MPI; with a code other than CLI_OK mpirun ends the other ranks. Returns the code. */
 int cli_group_close(cli_group *group, int code);

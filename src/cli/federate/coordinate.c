@@ -53,9 +53,11 @@ static int await(session *s, size_t site, size_t most, double begin, exchange_fi
     char text[64];
     const int code = parties_await(path, s->all.open[site], s->identity, s->step, 1, most, left, file);
     if (code == FILE_ABSENT)
-        return cli_fail("site %s did not answer step %llu (%s) within %g s, so the step is void: nothing was added up. "
-                        "When the site is back, the same commands go on from here",
-                        s->all.names[site], (unsigned long long)s->step, what(&s->f, text), s->seconds);
+        return s->group ? cli_fail("site %s is none of the ranks of this job", s->all.names[site])
+                        : cli_fail("site %s did not answer step %llu (%s) within %g s, so the step is void: nothing "
+                                   "was added up. "
+                                   "When the site is back, the same commands go on from here",
+                                   s->all.names[site], (unsigned long long)s->step, what(&s->f, text), s->seconds);
     return code;
 }
 
@@ -106,30 +108,33 @@ static int go_on(session *s)
 {
     const federate_stage before = s->f.stage;
     int code = CLI_OK;
+    TRY(session_send_answers(s, NULL));
     s->step++;
     if (before != STAGE_EVALUATE && (code = find_call(s)) != FILE_ABSENT) {
         if (code == CLI_OK && !s->call.quiet) federation_print(&s->f, before);
-        return code;
+        return code == CLI_OK ? session_send_call(s, NULL) : code;
     }
     s->step--;
     TRY(before == STAGE_NAMES ? gather_names(s) : gather_sums(s));
     if (!s->call.quiet) federation_print(&s->f, before);
     if (s->f.stage == STAGE_DONE) return CLI_OK;
     s->step++;
-    return make_call(s);
+    TRY(make_call(s));
+    return session_send_call(s, NULL);
 }
 
-int cli_federate_coordinate(const cli_call *call)
+static int coordinate(const cli_call *call, cli_group *group)
 {
     AUTO_SESSION s = {0};
     AUTO(model) *model = NULL;
-    TRY(session_open(&s, call));
+    TRY(session_open(&s, call, group));
     const output_file more[] = {{"-o", call->output, 1}};
     TRY(task_check_outputs(&s.t, more, COUNT(more), call->key));
     if (memcmp(s.keys.open, s.all.coordinator, KEY_BYTES) != 0)
         return cli_fail("%s is not the key of [federate] coordinator", call->key);
     int code = find_call(&s);
     if (code == FILE_ABSENT) code = make_call(&s);
+    if (code == CLI_OK) code = session_send_call(&s, NULL);
     while (code == CLI_OK && s.f.stage != STAGE_DONE) code = go_on(&s);
     TRY(code);
     if (s.f.found.n) scores_print(&s.f.found, &s.f.agreed.like, &s.t.config, "all sites");
@@ -138,3 +143,5 @@ int cli_federate_coordinate(const cli_call *call)
     TRY(federation_model(&s.f, &model));
     return outputs_keep_model(s.t.e.context, model, &s.f.agreed.words, call->output);
 }
+
+int cli_federate_coordinate(const cli_call *call) { return session_run(call, coordinate); }

@@ -125,6 +125,10 @@ int folder_write(const char *path, const exchange_file *file, const party_keys *
  * of this step, and (unless it is NULL) of this federation. `most`: words that it may have. */
 int folder_read(const char *path, const uint8_t key[KEY_BYTES], const uint8_t *federation, uint64_t step, int answer,
                 size_t most, exchange_file *file, char *why);
+/* The bytes of a file of at most so many words, and a file that has them; nothing of them is looked at. Returns as the
+ * two above. */
+int folder_load(const char *path, size_t most_words, char **all, size_t *size, char *why);
+int folder_store(const char *path, const char *all, size_t size);
 /* The federation that a first call begins. */
 void folder_identity(const exchange_file *call, const uint8_t coordinator[KEY_BYTES], uint8_t federation[KEY_BYTES]);
 

@@ -76,10 +76,9 @@ static int write_all(const char *path, const char *bytes, size_t size)
     return reason;
 }
 
-int folder_write(const char *path, const exchange_file *file, const party_keys *keys)
+int folder_store(const char *path, const char *all, size_t size)
 {
-    size_t size;
-    FREED char *all = pack(file, keys, &size), *beside = cli_alloc(strlen(path) + 8, 1);
+    FREED char *beside = cli_alloc(strlen(path) + 8, 1);
     snprintf(beside, strlen(path) + 8, "%s.part", path);
     int reason = write_all(beside, all, size);
     if (!reason && rename(beside, path) != 0) reason = errno;
@@ -88,15 +87,22 @@ int folder_write(const char *path, const exchange_file *file, const party_keys *
     return cli_fail("%s: %s", path, strerror(reason));
 }
 
+int folder_write(const char *path, const exchange_file *file, const party_keys *keys)
+{
+    size_t size;
+    FREED char *all = pack(file, keys, &size);
+    return folder_store(path, all, size);
+}
+
 /* ---- Reading ---- */
 
 #define refuse(...) (snprintf(why, WHY, __VA_ARGS__), CLI_FAILED)
 
-/* All of a file of at most so many bytes, at least a head and a signature. */
-static int read_all(const char *path, size_t most, char **all, size_t *size, char *why)
+int folder_load(const char *path, size_t most_words, char **all, size_t *size, char *why)
 {
     const char *reason;
     struct stat about;
+    const size_t most = sizeof(head) + most_words * sizeof(uint64_t) + SIGNATURE_BYTES;
     if (access(path, F_OK) != 0 && errno == ENOENT) return FILE_ABSENT;
     const int fd = cli_open(path, &reason);
     if (fd < 0) return refuse("%s", reason);
@@ -144,7 +150,7 @@ int folder_read(const char *path, const uint8_t key[KEY_BYTES], const uint8_t *f
     size_t size = 0;
     head h;
     *file = (exchange_file){.step = step, .answer = answer};
-    TRY(read_all(path, sizeof h + most * sizeof(uint64_t) + SIGNATURE_BYTES, &all, &size, why));
+    TRY(folder_load(path, most, &all, &size, why));
     TRY(check(all, size, key, federation, step, answer, &h, why));
     memcpy(file->federation, h.federation, KEY_BYTES);
     file->payload.n = (size_t)h.words;

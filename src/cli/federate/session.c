@@ -4,9 +4,10 @@
 #include <math.h>
 #include <string.h>
 
-int session_open(session *s, const cli_call *call)
+int session_open(session *s, const cli_call *call, cli_group *group)
 {
-    *s = (session){.call = *call, .folder = call->folder, .seconds = call->timeout};
+    /* With a group what there is has come when it is looked for. */
+    *s = (session){.call = *call, .folder = call->folder, .seconds = group ? 0 : call->timeout, .group = group};
     s->call.seed = SIZE_MAX; /* all have the configuration's */
     s->t.call = &s->call;
     s->t.path = call->operands[0];

@@ -133,9 +133,12 @@ static int follow(site *s)
     FREED char *path = folder_path(e->folder, e->step, NULL);
     const federate_stage before = e->f.stage;
     exchange_file file = {0};
+    TRY(session_send_call(e, s->names.site));
     int code =
         parties_await(path, e->all.coordinator, e->step ? e->identity : NULL, e->step, 0, CALL_MOST, e->seconds, &file);
-    if (code == FILE_ABSENT)
+    if (code == FILE_ABSENT && e->group)
+        code = cli_fail("the coordinator is none of the ranks of this job");
+    else if (code == FILE_ABSENT)
         code = cli_fail("the coordinator did not make call %llu within %g s. The same command goes on from here",
                         (unsigned long long)e->step, e->seconds);
     else if (code == CLI_OK)
@@ -145,6 +148,7 @@ static int follow(site *s)
     if (e->step == 1) TRY(adopt(s));
     if (e->step && !e->call.quiet) federation_print(&e->f, before);
     TRY(answer(s));
+    TRY(session_send_answers(e, s->names.site));
     e->step++;
     return CLI_OK;
 }
@@ -160,10 +164,10 @@ static int finish(site *s)
     return e->call.predictions ? scores_write(&s->m.found, &e->t.config, judged, e->call.predictions) : CLI_OK;
 }
 
-int cli_federate_site(const cli_call *call)
+static int take_part(const cli_call *call, cli_group *group)
 {
     __attribute__((cleanup(site_close))) site s = {0};
-    TRY(session_open(&s.s, call));
+    TRY(session_open(&s.s, call, group));
     const output_file more[] = {{"-o", call->output, 1}};
     TRY(task_check_outputs(&s.s.t, more, COUNT(more), call->key));
     TRY(find_myself(&s));
@@ -174,3 +178,5 @@ int cli_federate_site(const cli_call *call)
     if (code == CLI_OK) code = finish(&s);
     return code == FIT_DIVERGED ? CLI_FAILED : code;
 }
+
+int cli_federate_site(const cli_call *call) { return session_run(call, take_part); }
