@@ -6,13 +6,6 @@
 
 #include <math.h>
 
-static int has_weight(const float *weight, size_t n)
-{
-    double sum = 0;
-    for (size_t i = 0; i < n; i++) sum += rnnp_weight_of(weight, i);
-    return sum > 0;
-}
-
 /* ---- Temperature ---- */
 
 static double log_of(float p) { return rnnp_real_log(p < 0x1p-24f ? 0x1p-24 : (double)p); }
@@ -45,7 +38,7 @@ rnnp_status rnnp_calibration_fit_temperature(size_t n, size_t classes, const flo
 {
     double low = 0.01, high = 100; /* of beta = 1 / temperature */
     if (!p || !truth || !temperature || classes < 2 || !rnnp_rows_are_good(truth, weight, n, classes) ||
-        !rnnp_are_probabilities(p, n, classes) || !has_weight(weight, n))
+        !rnnp_are_probabilities(p, n, classes) || !(rnnp_weight_sum(weight, n) > 0))
         return RNNP_ERR_ARG;
     for (int pass = 0; pass < 60; pass++) {
         const double beta = pass == 0 ? low : pass == 1 ? high : low + (high - low) / 2;
@@ -98,7 +91,7 @@ rnnp_status rnnp_calibration_fit_isotonic(size_t n, const float *p, const int32_
 {
     size_t found = 0;
     if (!p || !truth || !scratch || !steps || !n_steps || !rnnp_rows_are_good(truth, weight, n, 2) ||
-        !rnnp_are_probabilities(p, n, 1) || !has_weight(weight, n))
+        !rnnp_are_probabilities(p, n, 1) || !(rnnp_weight_sum(weight, n) > 0))
         return RNNP_ERR_ARG;
     const size_t *falling = rnnp_rows_by_score(p, n, scratch);
     for (size_t i = n, next; i > 0; i = next) { /* rows of one p are one step to begin with */

@@ -6,14 +6,6 @@
 
 #include <math.h>
 
-static double sum_of(const float *weight, size_t n)
-{
-    double sum = 0;
-
-    for (size_t i = 0; i < n; i++) sum += rnnp_weight_of(weight, i);
-    return sum;
-}
-
 /* ---- Confusion matrix ---- */
 
 rnnp_status rnnp_metrics_confusion(size_t n, size_t classes, const float *p, const int32_t *truth, const float *weight,
@@ -125,7 +117,7 @@ rnnp_status rnnp_metrics_brier(size_t n, size_t classes, const float *p, const i
     double sum = 0;
 
     if (!p || !truth || !brier || classes < 2 || !rnnp_rows_are_good(truth, weight, n, classes) ||
-        !rnnp_are_probabilities(p, n, columns) || !(sum_of(weight, n) > 0))
+        !rnnp_are_probabilities(p, n, columns) || !(rnnp_weight_sum(weight, n) > 0))
         return RNNP_ERR_ARG;
     for (size_t i = 0; i < n; i++) {
         double row = 0;
@@ -137,7 +129,7 @@ rnnp_status rnnp_metrics_brier(size_t n, size_t classes, const float *p, const i
         }
         sum += rnnp_weight_of(weight, i) * row;
     }
-    *brier = sum / sum_of(weight, n);
+    *brier = sum / rnnp_weight_sum(weight, n);
     return RNNP_OK;
 }
 
@@ -147,7 +139,7 @@ rnnp_status rnnp_metrics_calibration(size_t n, size_t n_bins, const float *p, co
     double sum = 0, total;
 
     if (!p || !truth || !bins || !ece || n_bins == 0 || !rnnp_rows_are_good(truth, weight, n, 2) ||
-        !rnnp_are_probabilities(p, n, 1) || !((total = sum_of(weight, n)) > 0))
+        !rnnp_are_probabilities(p, n, 1) || !((total = rnnp_weight_sum(weight, n)) > 0))
         return RNNP_ERR_ARG;
     for (size_t b = 0; b < n_bins; b++) bins[b] = (rnnp_calibration_bin){0};
     for (size_t i = 0; i < n; i++) {
@@ -198,7 +190,7 @@ rnnp_status rnnp_metrics_decisions(size_t n, const float *p, const int32_t *trut
     double all[2] = {0};
 
     if (!p || !truth || !decisions || !thresholds || !n_thresholds || !rnnp_rows_are_good(truth, weight, n, 2) ||
-        !rnnp_are_probabilities(p, n, 1) || !(sum_of(weight, n) > 0))
+        !rnnp_are_probabilities(p, n, 1) || !(rnnp_weight_sum(weight, n) > 0))
         return RNNP_ERR_ARG;
     for (size_t k = 0; k < n_thresholds; k++)
         if (!(thresholds[k] >= 0 && thresholds[k] < 1)) return RNNP_ERR_ARG;

@@ -3,6 +3,14 @@
 
 #include <math.h>
 
+double rnnp_weight_sum(const float *weight, size_t n)
+{
+    double sum = 0;
+
+    for (size_t i = 0; i < n; i++) sum += rnnp_weight_of(weight, i);
+    return sum;
+}
+
 int rnnp_rows_are_good(const int32_t *truth, const float *weight, size_t n, size_t classes)
 {
     for (size_t i = 0; i < n; i++) {

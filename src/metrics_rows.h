@@ -10,6 +10,8 @@
 
 static inline double rnnp_weight_of(const float *weight, size_t i) { return weight ? (double)weight[i] : 1; }
 
+double rnnp_weight_sum(const float *weight, size_t n);
+
 /* Classes in range, weights finite and >= 0. */
 int rnnp_rows_are_good(const int32_t *truth, const float *weight, size_t n, size_t classes);
 /* All in [0, 1], and no NaN. */
