@@ -66,24 +66,18 @@ static int signal_number(const header *h, int which, size_t i, const char *what,
 static int read_scale(const header *h, size_t i, rec_channel *c)
 {
     const double most = h->e->bytes == 2 ? 32767 : 8388607;
-    rec_scale *s = &c->scale;
-    double physical_min, physical_max;
+    double physical_min, physical_max, low, high;
     TRY(signal_number(h, PHYSICAL_MIN, i, "physical minimum", -1e30, 1e30, 0, &physical_min));
     TRY(signal_number(h, PHYSICAL_MAX, i, "physical maximum", -1e30, 1e30, 0, &physical_max));
-    TRY(signal_number(h, DIGITAL_MIN, i, "digital minimum", -most - 1, most, 1, &s->low));
-    TRY(signal_number(h, DIGITAL_MAX, i, "digital maximum", -most - 1, most, 1, &s->high));
-    if (s->low >= s->high)
+    TRY(signal_number(h, DIGITAL_MIN, i, "digital minimum", -most - 1, most, 1, &low));
+    TRY(signal_number(h, DIGITAL_MAX, i, "digital maximum", -most - 1, most, 1, &high));
+    if (low >= high)
         return cli_fail("%s: header: signal %zu ('%s') has the digital minimum %g and the maximum %g", h->r->path,
-                        i + 1, c->name, s->low, s->high);
+                        i + 1, c->name, low, high);
     if (physical_min == physical_max)
         return cli_fail("%s: header: signal %zu ('%s') has the physical minimum and maximum %g", h->r->path, i + 1,
                         c->name, physical_min);
-    s->zero = s->low;
-    s->factor = physical_max - physical_min;
-    s->divisor = s->high - s->low;
-    s->base = physical_min;
-    s->invalid = NAN;
-    s->times = s->per = 1;
+    c->scale = rec_scale_of(low, high, physical_min, physical_max);
     return CLI_OK;
 }
 

@@ -99,23 +99,17 @@ static void unit_of(unsigned code, char text[32])
 static int read_scale(const header *h, size_t i, rec_channel *c)
 {
     const int early = h->g->version < 1.9;
-    const unsigned char *low = field(h, 120, 8, i), *high = field(h, 128, 8, i);
+    const unsigned char *from = field(h, 120, 8, i), *to = field(h, 128, 8, i);
     const double least = double_of(field(h, 104, 8, i)), most = double_of(field(h, 112, 8, i));
-    rec_scale *s = &c->scale;
-    s->low = early ? number_of(gdf_bits(low, 8), 8, SIGNED) : double_of(low);
-    s->high = early ? number_of(gdf_bits(high, 8), 8, SIGNED) : double_of(high);
-    s->zero = s->low;
-    s->factor = most - least;
-    s->divisor = s->high - s->low;
-    s->base = least;
-    s->invalid = NAN;
-    s->times = s->per = 1;
+    const double low = early ? number_of(gdf_bits(from, 8), 8, SIGNED) : double_of(from);
+    const double high = early ? number_of(gdf_bits(to, 8), 8, SIGNED) : double_of(to);
+    c->scale = rec_scale_of(low, high, least, most);
     if (!(fabs(least) <= 1e30 && fabs(most) <= 1e30) || least == most)
         return cli_fail("%s: header: signal %zu ('%s') has the physical minimum %g and the maximum %g", h->r->path,
                         i + 1, c->name, least, most);
-    if (!(fabs(s->low) <= 1e30 && fabs(s->high) <= 1e30) || !(s->low < s->high))
+    if (!(fabs(low) <= 1e30 && fabs(high) <= 1e30) || !(low < high))
         return cli_fail("%s: header: signal %zu ('%s') has the digital minimum %g and the maximum %g", h->r->path,
-                        i + 1, c->name, s->low, s->high);
+                        i + 1, c->name, low, high);
     return CLI_OK;
 }
 

@@ -93,6 +93,19 @@ int rec_times(rec_rate a, rec_rate b, rec_rate *product)
 
 /* ---- Values and events ---- */
 
+rec_scale rec_scale_of(double low, double high, double least, double most)
+{
+    return (rec_scale){.zero = low,
+                       .factor = most - least,
+                       .divisor = high - low,
+                       .base = least,
+                       .low = low,
+                       .high = high,
+                       .times = 1,
+                       .per = 1,
+                       .invalid = NAN};
+}
+
 float rec_value(const rec_scale *s, double digital, int keep_clipped)
 {
     if (digital == s->invalid || (!keep_clipped && (digital <= s->low || digital >= s->high))) return NAN;

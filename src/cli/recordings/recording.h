@@ -99,6 +99,8 @@ static inline double rec_hertz(rec_rate rate) { return (double)rate.num / (doubl
 /* The nearest sample. */
 static inline double rec_nearest(double seconds, rec_rate rate) { return floor(seconds * rec_hertz(rate) + 0.5); }
 
+/* Digital values from low to high are physical ones from least to most, as in EDF; no number is invalid. */
+rec_scale rec_scale_of(double low, double high, double least, double most);
 float rec_value(const rec_scale *s, double digital, int keep_clipped);
 /* Texts are copied. */
 rec_event *rec_add_event(recording *r, double time, double duration, const char *text);
