@@ -3,10 +3,13 @@
  * Parties that are ranks of one MPI job: what would be copied between folders goes through messages, as it is, with its
  * signature. Each party has a folder of its own, so a job that was ended goes on from the files that it left.
  */
+#define _POSIX_C_SOURCE 200809L
+
 #include "session.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* What a rank has for others: a file of the present step, or nothing. */
 typedef struct parcel {
@@ -59,13 +62,11 @@ static int begin_all(mail *m)
 /* Keeps a file that is not there yet. */
 static int keep(const session *s, const parcel *from, size_t rank, const char *file, int answers)
 {
-    size_t k = 0, size;
-    char why[256];
+    size_t k = 0;
     while (answers && k < s->all.n && strcmp(s->all.names[k], from->site) != 0) k++;
     if (k == s->all.n) return cli_fail("rank %zu answers as a site that is none of [federate] sites", rank);
-    FREED char *path = folder_path(s->folder, s->step, answers ? s->all.names[k] : NULL), *there = NULL;
-    if (folder_load(path, CALL_MOST, &there, &size, why) != FILE_ABSENT) return CLI_OK;
-    return folder_store(path, file, (size_t)from->bytes);
+    FREED char *path = folder_path(s->folder, s->step, answers ? s->all.names[k] : NULL);
+    return access(path, F_OK) == 0 ? CLI_OK : folder_store(path, file, (size_t)from->bytes);
 }
 
 static int deliver(session *s, const parcel *parcels, const char *own, int answers)
