@@ -189,44 +189,17 @@ static void merge_columns(const train_config *config, const site_names *names, s
     a->like.features = columns.n;
 }
 
-typedef struct counted {
-    char *word;
-    uint64_t count;
-} counted;
-
-static int by_word(const void *a, const void *b)
-{
-    return strcmp(((const counted *)a)->word, ((const counted *)b)->word);
-}
-
-/* As the vocabulary of one file: the most frequent first. */
-static int by_count(const void *a, const void *b)
-{
-    const counted *x = a, *y = b;
-    return x->count != y->count ? (x->count < y->count ? 1 : -1) : strcmp(x->word, y->word);
-}
-
+/* As the vocabulary of one file. */
 static void merge_words(const train_config *config, const site_names *names, size_t n, agreement *a)
 {
-    size_t all = 0, different = 0;
+    size_t all = 0;
     for (size_t s = 0; s < n; s++) all += names[s].words.size;
-    FREED counted *words = cli_alloc(all + 1, sizeof *words);
+    FREED counted_word *words = cli_alloc(all + 1, sizeof *words);
     all = 0;
     for (size_t s = 0; s < n; s++)
         for (size_t i = 1; i < names[s].words.size; i++)
-            words[all++] = (counted){names[s].words.words[i], names[s].word_counts[i]};
-    qsort(words, all, sizeof *words, by_word);
-    for (size_t i = 0; i < all; i++) {
-        if (different && strcmp(words[different - 1].word, words[i].word) == 0)
-            words[different - 1].count += words[i].count;
-        else
-            words[different++] = words[i];
-    }
-    qsort(words, different, sizeof *words, by_count);
-    a->words.words = cli_alloc(different + 1, sizeof *a->words.words);
-    a->words.words[a->words.size++] = cli_copy("");
-    for (size_t i = 0; i < different && words[i].count >= config->least; i++)
-        a->words.words[a->words.size++] = cli_copy(words[i].word);
+            words[all++] = (counted_word){names[s].words.words[i], names[s].word_counts[i]};
+    vocabulary_of_counts(&a->words, words, all, config->least);
 }
 
 int names_merge(const train_config *config, const site_names *names, size_t n, agreement *a)

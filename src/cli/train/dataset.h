@@ -65,6 +65,15 @@ int dataset_open(const data_source *from, int whole, dataset *set);
 void dataset_copy(const dataset *set, dataset *copy);
 void dataset_free(dataset *set);
 void vocabulary_free(vocabulary *words);
+/* A word and how often it occurs. */
+typedef struct counted_word {
+    char *word;
+    uint64_t count;
+} counted_word;
+
+/* Makes the vocabulary of all words that occur `least` times or more, the most frequent first, equals in the order of
+ * letters. Counts of a word that is there several times add up. The words are copied; `all` is put in order. */
+void vocabulary_of_counts(vocabulary *words, counted_word *all, size_t n, size_t least);
 /* One word a line, as dataset_read numbers them. */
 int vocabulary_write(const vocabulary *words, const char *path);
 int vocabulary_read(vocabulary *words, const char *path);
@@ -100,6 +109,14 @@ float dataset_deviation(double squares, double count);
  * beginning where it never was (delta). No later step is looked at. MISSING_REFUSE: NaN is an error that names the
  * sequence, step and column. */
 int dataset_fill(const train_config *config, dataset *set, const float *means);
+/* One value x (NaN: missing) of feature k at the time `now`, into the channels `to` of its step. *last is what is
+ * carried on, *since when the value was last there; both are brought up to date. */
+typedef struct fill_rule {
+    data_missing missing;
+    int mask, delta;
+    size_t features;
+} fill_rule;
+void dataset_fill_value(const fill_rule *rule, size_t k, float x, double now, float *last, double *since, float *to);
 
 /* ---- split.c ---- */
 

@@ -115,18 +115,21 @@ static size_t choose_point(const threshold_rule *rule, const rnnp_curve_point *p
     return best;
 }
 
-/* p [n][classes], in place. */
+rnnp_status decider_calibrate(const decider *d, size_t n, size_t classes, size_t positive, float *of, float *p)
+{
+    if (d->calibrate == CALIBRATE_TEMPERATURE)
+        return rnnp_calibration_apply_temperature(n, classes, d->temperature, p, p);
+    if (d->calibrate != CALIBRATE_ISOTONIC) return RNNP_OK;
+    for (size_t i = 0; i < n; i++) of[i] = p[i * 2 + positive];
+    const rnnp_status status = rnnp_calibration_apply_isotonic(d->n_steps, d->steps, n, of, of);
+    for (size_t i = 0; i < n; i++) p[i * 2 + positive] = of[i], p[i * 2 + 1 - positive] = 1.0f - of[i];
+    return status;
+}
+
 static int calibrate(const decider *d, size_t n, size_t classes, size_t positive, float *p)
 {
     FREED float *of = cli_alloc(n + 1, sizeof *of);
-    rnnp_status status = RNNP_OK;
-    if (d->calibrate == CALIBRATE_TEMPERATURE)
-        status = rnnp_calibration_apply_temperature(n, classes, d->temperature, p, p);
-    if (d->calibrate == CALIBRATE_ISOTONIC) {
-        for (size_t i = 0; i < n; i++) of[i] = p[i * 2 + positive];
-        status = rnnp_calibration_apply_isotonic(d->n_steps, d->steps, n, of, of);
-        for (size_t i = 0; i < n; i++) p[i * 2 + positive] = of[i], p[i * 2 + 1 - positive] = 1.0f - of[i];
-    }
+    const rnnp_status status = decider_calibrate(d, n, classes, positive, of, p);
     return status == RNNP_OK ? CLI_OK : cli_fail("the model's outputs are no probabilities");
 }
 

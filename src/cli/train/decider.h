@@ -43,6 +43,8 @@ int decider_check_option(const cli_call *call);
 /* A threshold of the command line takes the place of the rule's; `name` is the model's, and the set's classes are
  * those of its training. */
 int decider_override(decider *d, double threshold, const dataset *set, const char *name);
+/* Calibrates p [n][classes] in place; `positive` is d->positive's number, of [n] work memory. */
+rnnp_status decider_calibrate(const decider *d, size_t n, size_t classes, size_t positive, float *of, float *p);
 /* Calibrates s->p, sets the threshold and measures again. */
 int decider_apply(const decider *d, const train_config *config, const dataset *set, scores *s);
 void decider_free(decider *d);

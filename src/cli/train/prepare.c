@@ -171,8 +171,20 @@ void dataset_scale(const dataset *set, const uint32_t *rows, size_t n, float *me
 
 /* ---- Missing values ---- */
 
+void dataset_fill_value(const fill_rule *rule, size_t k, float x, double now, float *last, double *since, float *to)
+{
+    const size_t F = rule->features;
+    if (rule->mask) to[F + k] = isnan(x) ? 0.0f : 1.0f;
+    if (rule->delta) to[F * (size_t)(1 + rule->mask) + k] = (float)(now - *since);
+    if (!isnan(x)) {
+        *last = rule->missing == MISSING_CARRY ? x : *last;
+        *since = now;
+    }
+    to[k] = !isnan(x) ? x : rule->missing == MISSING_ZERO ? 0.0f : *last;
+}
+
 typedef struct filling {
-    const train_config *config;
+    fill_rule rule;
     const dataset *set;
     const float *means;
     float *x; /* the new steps */
@@ -188,19 +200,11 @@ static void fill_feature(const filling *f, size_t i, size_t k)
     double since = set->time && from < set->first[i + 1] ? set->time[from] : 0;
     if (set->before) { /* a window goes on where its sequence was */
         since = set->since[i * F + k];
-        if (f->config->missing == MISSING_CARRY && !isnan(set->before[i * F + k])) last = set->before[i * F + k];
+        if (f->rule.missing == MISSING_CARRY && !isnan(set->before[i * F + k])) last = set->before[i * F + k];
     }
     for (size_t s = from; s < set->first[i + 1]; s++) {
-        const float x = set->x[s * F + k];
         const double now = set->time ? set->time[s] : (double)(s - from);
-        float *to = f->x + s * f->channels;
-        if (f->config->mask) to[F + k] = isnan(x) ? 0.0f : 1.0f;
-        if (f->config->delta) to[F * (size_t)(1 + f->config->mask) + k] = (float)(now - since);
-        if (!isnan(x)) {
-            last = f->config->missing == MISSING_CARRY ? x : last;
-            since = now;
-        }
-        to[k] = !isnan(x) ? x : f->config->missing == MISSING_ZERO ? 0.0f : last;
+        dataset_fill_value(&f->rule, k, set->x[s * F + k], now, &last, &since, f->x + s * f->channels);
     }
 }
 
@@ -245,7 +249,10 @@ int dataset_fill(const train_config *config, dataset *set, const float *means)
 {
     const size_t channels = set->features * (size_t)(1 + config->mask + config->delta),
                  steps = set->n ? set->first[set->n] : 0;
-    filling f = {.config = config, .set = set, .means = means, .channels = channels};
+    filling f = {.rule = {config->missing, config->mask, config->delta, set->features},
+                 .set = set,
+                 .means = means,
+                 .channels = channels};
     if (config->missing == MISSING_REFUSE) return refuse_missing(set);
     f.x = cli_alloc(steps * channels + 1, sizeof *f.x);
     for (size_t i = 0; i < set->n; i++)

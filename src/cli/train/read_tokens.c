@@ -12,19 +12,14 @@
 
 #include "dataset.h"
 
-typedef struct counted {
-    char *word;
-    size_t count;
-} counted;
-
 static int by_word(const void *a, const void *b)
 {
-    return strcmp(((const counted *)a)->word, ((const counted *)b)->word);
+    return strcmp(((const counted_word *)a)->word, ((const counted_word *)b)->word);
 }
 
 static int by_count(const void *a, const void *b)
 {
-    const counted *x = a, *y = b;
+    const counted_word *x = a, *y = b;
     return x->count != y->count ? (x->count < y->count ? 1 : -1) : strcmp(x->word, y->word);
 }
 
@@ -65,7 +60,7 @@ static int each_text(const char *path, int labels, text_fn *fn, void *user)
 /* ---- The vocabulary ---- */
 
 typedef struct counting {
-    counted *all;
+    counted_word *all;
     size_t n, room;
 } counting;
 
@@ -76,40 +71,34 @@ static void count_words(void *user, const char *label, char *text)
     (void)label;
     for (word = strtok_r(text, " \t", &next); word; word = strtok_r(NULL, " \t", &next)) {
         cli_grow(&c->all, &c->room, c->n + 1, sizeof *c->all);
-        c->all[c->n++] = (counted){cli_copy(word), 1};
+        c->all[c->n++] = (counted_word){cli_copy(word), 1};
     }
 }
 
-/* Equal words become one entry with their count; the rest is freed. */
-static void merge(counting *c)
+void vocabulary_of_counts(vocabulary *words, counted_word *all, size_t n, size_t least)
 {
-    size_t n = 0;
-    if (c->n) qsort(c->all, c->n, sizeof *c->all, by_word);
-    for (size_t i = 0; i < c->n; i++) {
-        if (n && strcmp(c->all[n - 1].word, c->all[i].word) == 0) {
-            c->all[n - 1].count++;
-            free(c->all[i].word);
-        } else {
-            c->all[n++] = c->all[i];
-        }
+    FREED counted_word *different = cli_alloc(n + 1, sizeof *different);
+    size_t m = 0;
+    if (n) qsort(all, n, sizeof *all, by_word);
+    for (size_t i = 0; i < n; i++) {
+        if (m && strcmp(different[m - 1].word, all[i].word) == 0)
+            different[m - 1].count += all[i].count;
+        else
+            different[m++] = all[i];
     }
-    c->n = n;
+    if (m) qsort(different, m, sizeof *different, by_count);
+    words->words = cli_alloc(m + 1, sizeof *words->words);
+    words->words[words->size++] = cli_copy("");
+    for (size_t i = 0; i < m && different[i].count >= least; i++)
+        words->words[words->size++] = cli_copy(different[i].word);
 }
 
 static int grow_vocabulary(const train_config *config, const char *path, vocabulary *words)
 {
     counting c = {0};
     const int code = each_text(path, 1, count_words, &c);
-    merge(&c);
-    if (c.n) qsort(c.all, c.n, sizeof *c.all, by_count);
-    words->words = cli_alloc(c.n + 2, sizeof *words->words);
-    words->words[words->size++] = cli_copy("");
-    for (size_t i = 0; i < c.n; i++) {
-        if (code == CLI_OK && c.all[i].count >= config->least)
-            words->words[words->size++] = c.all[i].word;
-        else
-            free(c.all[i].word);
-    }
+    vocabulary_of_counts(words, c.all, code == CLI_OK ? c.n : 0, config->least);
+    for (size_t i = 0; i < c.n; i++) free(c.all[i].word);
     free(c.all);
     return code;
 }
@@ -156,7 +145,7 @@ int vocabulary_read(vocabulary *words, const char *path)
 
 typedef struct reading {
     dataset_builder b;
-    counted *sorted; /* word -> token, by word */
+    counted_word *sorted; /* word -> token, by word */
     size_t n;
 } reading;
 
@@ -166,7 +155,7 @@ static void take_text(void *user, const char *label, char *text)
     char *next, *word;
     build_sequence(&r->b, NULL, label, NULL);
     for (word = strtok_r(text, " \t", &next); word; word = strtok_r(NULL, " \t", &next)) {
-        const counted key = {word, 0}, *found = bsearch(&key, r->sorted, r->n, sizeof *r->sorted, by_word);
+        const counted_word key = {word, 0}, *found = bsearch(&key, r->sorted, r->n, sizeof *r->sorted, by_word);
         build_step(&r->b, NULL, found ? (int32_t)found->count : 0, 0, 0);
     }
 }
@@ -175,10 +164,10 @@ int dataset_read_tokens(const data_source *from, dataset *set)
 {
     const vocabulary *words = from->words;
     if (from->grow) TRY(grow_vocabulary(from->config, from->path, from->words));
-    FREED counted *sorted = cli_alloc(words->size + 1, sizeof *sorted);
+    FREED counted_word *sorted = cli_alloc(words->size + 1, sizeof *sorted);
     reading r = {.b = {.set = set, .from = from}, .sorted = sorted};
 
-    for (size_t i = 1; i < words->size; i++) sorted[r.n++] = (counted){words->words[i], i};
+    for (size_t i = 1; i < words->size; i++) sorted[r.n++] = (counted_word){words->words[i], i};
     if (r.n) qsort(sorted, r.n, sizeof *sorted, by_word);
     return build_finish(&r.b, each_text(from->path, from->like ? -1 : 1, take_text, &r));
 }

@@ -7,7 +7,7 @@
 
 void monitor_create(monitor *m)
 {
-    const size_t F = m->prepare.features;
+    const size_t F = m->prepare.rule.features;
     m->frame = cli_alloc(F, sizeof *m->frame);
     m->at = cli_alloc(m->stepper.block, sizeof *m->at);
     m->arrived = cli_alloc(m->stepper.block, sizeof *m->arrived);
@@ -19,7 +19,7 @@ void monitor_create(monitor *m)
 
 void monitor_destroy(monitor *m)
 {
-    for (size_t f = 0; m->streams && f < m->prepare.features; f++) rec_stream_free(&m->streams[f]);
+    for (size_t f = 0; m->streams && f < m->prepare.rule.features; f++) rec_stream_free(&m->streams[f]);
     free(m->streams);
     free(m->filter.weights);
     free(m->frame);
@@ -155,7 +155,7 @@ static int is_missing(const float *x, size_t n)
 /* A sample at the model's rate. */
 static int take_frame(monitor *m, const float *x, double arrived, missing_cause cause)
 {
-    if (!is_missing(x, m->prepare.features)) {
+    if (!is_missing(x, m->prepare.rule.features)) {
         if (m->told) TRY(end_gap(m));
         m->run = 0;
         return take_step(m, x, arrived);
@@ -176,7 +176,7 @@ int monitor_skip(monitor *m) { return m->open ? CLI_OK : begin_gap(m, CAUSE_SILE
 
 static int take_resampled(monitor *m, double arrived, missing_cause cause, int ended)
 {
-    const size_t F = m->prepare.features;
+    const size_t F = m->prepare.rule.features;
     for (;;) {
         for (size_t f = 0; f < F; f++)
             if (!rec_stream_ready(&m->streams[f], ended)) return CLI_OK;
@@ -188,14 +188,14 @@ static int take_resampled(monitor *m, double arrived, missing_cause cause, int e
 int monitor_put(monitor *m, const float *x, double arrived, missing_cause cause)
 {
     if (!m->streams) return take_frame(m, x, arrived, cause);
-    for (size_t f = 0; f < m->prepare.features; f++) rec_stream_put(&m->streams[f], x[f]);
+    for (size_t f = 0; f < m->prepare.rule.features; f++) rec_stream_put(&m->streams[f], x[f]);
     return take_resampled(m, arrived, cause, 0);
 }
 
 int monitor_miss(monitor *m, uint64_t n, double arrived, missing_cause cause)
 {
     for (; n; n--) {
-        for (size_t f = 0; f < m->prepare.features; f++) m->frame[f] = NAN;
+        for (size_t f = 0; f < m->prepare.rule.features; f++) m->frame[f] = NAN;
         TRY(monitor_put(m, m->frame, arrived, cause));
     }
     return CLI_OK;

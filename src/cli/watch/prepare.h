@@ -9,15 +9,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../train/config.h"
+#include "../train/dataset.h"
 
 typedef struct prepare {
-    size_t features, channels; /* before and after */
-    data_missing missing;
-    int mask, delta;
+    fill_rule rule;
+    size_t channels;   /* of a step that is ready */
     const float *fill; /* [features] what stands for a value that was never there; NULL: 0 */
     float *last;       /* [features] */
-    uint64_t *seen;    /* [features] the last step at which it was there, or 0 */
+    double *seen;      /* [features] the last step at which it was there, or 0 */
     uint64_t steps;    /* since the beginning */
 } prepare;
 

@@ -45,13 +45,8 @@ static double probability(scoring *s, const float *y)
     else
         rnnp_softmax(s->context, RNNP_MATH_U35, 1, s->width, y, one);
     if (s->width == 1) p[0] = 1.0f - p[1];
-    if (s->decider->calibrate == CALIBRATE_TEMPERATURE)
-        rnnp_calibration_apply_temperature(1, s->classes, s->decider->temperature, p, p);
-    if (s->decider->calibrate == CALIBRATE_ISOTONIC) {
-        float *of = &p[s->positive];
-        rnnp_calibration_apply_isotonic(s->decider->n_steps, s->decider->steps, 1, of, of);
-        p[1 - s->positive] = 1.0f - *of;
-    }
+    float of;
+    decider_calibrate(s->decider, 1, s->classes, s->positive, &of, p);
     return (double)p[s->index];
 }
 

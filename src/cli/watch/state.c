@@ -44,8 +44,8 @@ static parts parts_of(monitor *m)
     add(&p, &m->open, sizeof m->open);
     add(&p, &m->counts, sizeof m->counts);
     add(&p, &m->alarm, sizeof m->alarm);
-    add(&p, m->prepare.last, m->prepare.features * sizeof *m->prepare.last);
-    add(&p, m->prepare.seen, m->prepare.features * sizeof *m->prepare.seen);
+    add(&p, m->prepare.last, m->prepare.rule.features * sizeof *m->prepare.last);
+    add(&p, m->prepare.seen, m->prepare.rule.features * sizeof *m->prepare.seen);
     add(&p, &m->prepare.steps, sizeof m->prepare.steps);
     add(&p, &m->scoring.n, sizeof m->scoring.n);
     add(&p, &m->scoring.begun, sizeof m->scoring.begun);
@@ -90,7 +90,7 @@ static unsigned char *copy_all(monitor *m, unsigned char *at, int save)
 {
     parts p = parts_of(m);
     copy(&at, &p, save);
-    for (size_t f = 0; m->streams && f < m->prepare.features; f++) {
+    for (size_t f = 0; m->streams && f < m->prepare.rule.features; f++) {
         p = parts_of_stream(&m->streams[f]);
         copy(&at, &p, save);
     }
@@ -100,7 +100,7 @@ static unsigned char *copy_all(monitor *m, unsigned char *at, int save)
 /* Whether the sizes in a file are those of this monitor. */
 static int fits(monitor *m, const unsigned char *at)
 {
-    const size_t streams = m->streams ? m->prepare.features : 0;
+    const size_t streams = m->streams ? m->prepare.rule.features : 0;
     parts p = parts_of(m);
     for (size_t f = 0;; f++) {
         for (size_t i = 0; i < p.n; i++) {
@@ -118,7 +118,7 @@ static size_t file_bytes(monitor *m)
 {
     parts p = parts_of(m);
     size_t all = sizeof head + sizeof(uint64_t) + bytes_of(&p) + stepper_state_bytes(&m->stepper);
-    for (size_t f = 0; m->streams && f < m->prepare.features; f++) {
+    for (size_t f = 0; m->streams && f < m->prepare.rule.features; f++) {
         p = parts_of_stream(&m->streams[f]);
         all += bytes_of(&p);
     }

@@ -72,7 +72,8 @@ static void tell_start(watch *w)
         [SCORING_OUTPUT] = "output", [SCORING_PROBABILITY] = "probability", [SCORING_ERROR] = "error"};
     const monitor *m = &w->monitor;
     json *j = talk_begin(&w->talk, "start", m->position);
-    json_put(j, TEXT("model", w->model.path), TEXT("source", w->source.name), INT("channels", m->prepare.features));
+    json_put(j, TEXT("model", w->model.path), TEXT("source", w->source.name),
+             INT("channels", m->prepare.rule.features));
     if (w->talk.rate.num) json_put(j, LONG_REAL("rate", rec_hertz(w->talk.rate)));
     if (m->filter.weights)
         json_put(j, LONG_REAL("delay", (double)m->filter.half * (double)w->source.rate[1] / (double)w->source.rate[0]));
