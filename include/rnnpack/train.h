@@ -287,23 +287,30 @@ RNNP_API rnnp_status rnnp_trainer_load_file(rnnp_trainer *trainer, const char *p
  * of MPI (mpi.h). A trainer calls them on the thread of its caller.
  *
  *   send, receive  begin to move `bytes` > 0 bytes to or from another process, and return a request. The memory belongs
- *                  to the transport until the request was waited for. Messages from one process to another arrive in
- *                  the order in which they were begun, and a receive has the size of its send.
- *   wait           ends a request; each is waited for once, in any order. It fails when the other process is gone, or
- *                  has been silent for longer than the transport allows.
+ *                  to the transport until the request has ended. A receive takes a message of its tag, below
+ *                  RNNP_PEERS_TAGS; those of one tag from one process to another arrive in the order in which they
+ *                  were begun, and a receive has the size of its send. A trainer and rnnp_peers_gather() use tags
+ *                  below RNNP_PEERS_OWN, callers who send messages of their own the others.
+ *   wait           ends a request, each one once, in any order. It fails when the other process is gone, or has been
+ *                  silent for longer than the transport allows.
+ *   test           sets *done to 1 and ends the request as wait does, if that takes no time, else to 0; and moves on
+ *                  whatever else is on its way. NULL: a trainer sends all messages after its backward pass
  *   reason         why the latest call failed, in words that live until the next call
  *
  * After an error of one of them no more is called, and requests stay open: what reads or writes their memory ends
  * before the trainer is destroyed, or the process ends.
  */
+enum { RNNP_PEERS_TAGS = 32768, RNNP_PEERS_OWN = 30000 };
+
 typedef struct rnnp_peers {
     size_t struct_size;
     size_t rank, ranks; /* which process this is, of how many */
-    rnnp_status (*send)(void *user, size_t to, const void *data, size_t bytes, size_t *request);
-    rnnp_status (*receive)(void *user, size_t from, void *data, size_t bytes, size_t *request);
+    rnnp_status (*send)(void *user, size_t to, size_t tag, const void *data, size_t bytes, size_t *request);
+    rnnp_status (*receive)(void *user, size_t from, size_t tag, void *data, size_t bytes, size_t *request);
     rnnp_status (*wait)(void *user, size_t request);
     const char *(*reason)(void *user);
     void *user; /* given to all of them */
+    rnnp_status (*test)(void *user, size_t request, int *done);
 } rnnp_peers;
 RNNP_STRUCT_INIT(rnnp_peers)
 

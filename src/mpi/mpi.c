@@ -17,7 +17,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { TAG = 1, USUAL_TIMEOUT = 120, REASON_CHARS = MPI_MAX_ERROR_STRING + 128 };
+enum { USUAL_TIMEOUT = 120, REASON_CHARS = MPI_MAX_ERROR_STRING + 128 };
 static const double AWAKE = 1e-4, SHORT_SLEEP = 5e-5, LONG_SLEEP = 1e-3;
 
 /* Internal functions of librnnpack are not exported: the context knows them. */
@@ -87,11 +87,11 @@ static void drop_message(rnnp_mpi *m, size_t number)
     m->free = number;
 }
 
-static rnnp_status begin(rnnp_mpi *m, int sent, size_t rank, void *data, size_t bytes, size_t *request)
+static rnnp_status begin(rnnp_mpi *m, int sent, size_t rank, size_t tag, void *data, size_t bytes, size_t *request)
 {
     const double start = MPI_Wtime();
-    if (rank >= (size_t)m->ranks || bytes == 0 || bytes > INT_MAX) {
-        snprintf(m->reason, sizeof m->reason, "a message of %zu bytes to or from rank %zu", bytes, rank);
+    if (rank >= (size_t)m->ranks || bytes == 0 || bytes > INT_MAX || tag >= RNNP_PEERS_TAGS) {
+        snprintf(m->reason, sizeof m->reason, "a message of %zu bytes to or from rank %zu, tag %zu", bytes, rank, tag);
         return RNNP_ERR_ARG;
     }
     mpi_message *const message = new_message(m, request);
@@ -99,22 +99,22 @@ static rnnp_status begin(rnnp_mpi *m, int sent, size_t rank, void *data, size_t 
     message->rank = (int)rank;
     message->sent = sent;
     message->bytes = bytes;
-    const int code = sent ? MPI_Isend(data, (int)bytes, MPI_BYTE, (int)rank, TAG, m->comm, &message->request)
-                          : MPI_Irecv(data, (int)bytes, MPI_BYTE, (int)rank, TAG, m->comm, &message->request);
+    const int code = sent ? MPI_Isend(data, (int)bytes, MPI_BYTE, (int)rank, (int)tag, m->comm, &message->request)
+                          : MPI_Irecv(data, (int)bytes, MPI_BYTE, (int)rank, (int)tag, m->comm, &message->request);
     m->counts.seconds += MPI_Wtime() - start;
     if (code == MPI_SUCCESS) return RNNP_OK;
     drop_message(m, *request);
     return mpi_failed(m, sent ? "MPI_Isend" : "MPI_Irecv", code);
 }
 
-static rnnp_status send_to(void *user, size_t to, const void *data, size_t bytes, size_t *request)
+static rnnp_status send_to(void *user, size_t to, size_t tag, const void *data, size_t bytes, size_t *request)
 {
-    return begin(user, 1, to, (void *)data, bytes, request);
+    return begin(user, 1, to, tag, (void *)data, bytes, request);
 }
 
-static rnnp_status receive_from(void *user, size_t from, void *data, size_t bytes, size_t *request)
+static rnnp_status receive_from(void *user, size_t from, size_t tag, void *data, size_t bytes, size_t *request)
 {
-    return begin(user, 0, from, data, bytes, request);
+    return begin(user, 0, from, tag, data, bytes, request);
 }
 
 /* The CPU goes to whoever can use it: at first for a moment, later for longer. */
@@ -136,6 +136,14 @@ static rnnp_status too_late(rnnp_mpi *m, const mpi_message *message)
     return RNNP_ERR_IO;
 }
 
+static void end(rnnp_mpi *m, size_t request)
+{
+    const mpi_message *message = &m->messages[request];
+    *(message->sent ? &m->counts.sent_bytes : &m->counts.received_bytes) += message->bytes;
+    *(message->sent ? &m->counts.sent_messages : &m->counts.received_messages) += 1;
+    drop_message(m, request);
+}
+
 static rnnp_status wait_for(void *user, size_t request)
 {
     rnnp_mpi *m = user;
@@ -152,9 +160,18 @@ static rnnp_status wait_for(void *user, size_t request)
         pass_time(waited);
     }
     m->counts.seconds += waited;
-    *(message->sent ? &m->counts.sent_bytes : &m->counts.received_bytes) += message->bytes;
-    *(message->sent ? &m->counts.sent_messages : &m->counts.received_messages) += 1;
-    drop_message(m, request);
+    end(m, request);
+    return RNNP_OK;
+}
+
+static rnnp_status test(void *user, size_t request, int *done)
+{
+    rnnp_mpi *m = user;
+    const double start = MPI_Wtime();
+    const int code = MPI_Test(&m->messages[request].request, done, MPI_STATUS_IGNORE);
+    m->counts.seconds += MPI_Wtime() - start;
+    if (code != MPI_SUCCESS) return mpi_failed(m, "MPI_Test", code);
+    if (*done) end(m, request);
     return RNNP_OK;
 }
 
@@ -239,6 +256,7 @@ rnnp_status rnnp_mpi_peers(rnnp_mpi *m, rnnp_peers *peers)
                             .send = send_to,
                             .receive = receive_from,
                             .wait = wait_for,
+                            .test = test,
                             .reason = reason};
     return m->context->calls->struct_write(m->context, "rnnp_peers", &own, peers, sizeof own);
 }

@@ -36,9 +36,9 @@ static rnnp_status exchange(const rnnp_peers *peers, size_t bytes, char *all, si
     const size_t n_out = cut(peers, bytes, peers->rank, n, out), n_in = cut(peers, bytes, from, n, in);
     rnnp_status status = RNNP_OK;
     for (size_t i = 0; i < n_in && status == RNNP_OK; i++, requests++)
-        status = peers->receive(peers->user, from, all + in[i].at, in[i].bytes, &request[requests]);
+        status = peers->receive(peers->user, from, RNNP_TAG_WORDS, all + in[i].at, in[i].bytes, &request[requests]);
     for (size_t i = 0; i < n_out && status == RNNP_OK; i++, requests++)
-        status = peers->send(peers->user, to, all + out[i].at, out[i].bytes, &request[requests]);
+        status = peers->send(peers->user, to, RNNP_TAG_WORDS, all + out[i].at, out[i].bytes, &request[requests]);
     for (size_t i = 0; i < requests && status == RNNP_OK; i++) status = peers->wait(peers->user, request[i]);
     return status;
 }

@@ -170,13 +170,13 @@ static void begin(reduction *r, rnnp_status status)
 static void send_to(reduction *r, size_t rank, const float *x, size_t n)
 {
     if (r->status != RNNP_OK) return;
-    begin(r, r->peers->send(r->peers->user, rank, x, n * sizeof *x, &r->requests[r->n_requests]));
+    begin(r, r->peers->send(r->peers->user, rank, RNNP_TAG_WORDS, x, n * sizeof *x, &r->requests[r->n_requests]));
 }
 
 static void receive_from(reduction *r, size_t rank, float *x, size_t n)
 {
     if (r->status != RNNP_OK) return;
-    begin(r, r->peers->receive(r->peers->user, rank, x, n * sizeof *x, &r->requests[r->n_requests]));
+    begin(r, r->peers->receive(r->peers->user, rank, RNNP_TAG_WORDS, x, n * sizeof *x, &r->requests[r->n_requests]));
 }
 
 static void wait_for(reduction *r, size_t request)

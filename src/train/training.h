@@ -43,6 +43,8 @@ typedef struct rnnp_update_block {
 
 /* ---- Slices: the tree over them ---- */
 
+/* Of messages: what is said, sums of parts, nodes from there on. */
+enum { RNNP_TAG_WORDS, RNNP_TAG_SUMS, RNNP_TAG_NODES };
 enum { RNNP_REASON_CHARS = 256 }; /* of a sentence that other processes are told */
 enum { RNNP_TREE_LEVELS = 32, RNNP_TREE_NODES = 2 * RNNP_TREE_LEVELS, RNNP_TAPES = 8 };
 

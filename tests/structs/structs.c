@@ -195,18 +195,18 @@ static rnnp_status read_attribution_batch(void *s) { return rnnp_attribution_run
 
 static rnnp_status read_tune_options(void *s) { return rnnp_tune(context, NULL, 0, s, set); }
 
-static rnnp_status no_message(void *user, size_t to, const void *data, size_t bytes, size_t *request)
+static rnnp_status no_message(void *user, size_t to, size_t tag, const void *data, size_t bytes, size_t *request)
 {
-    (void)user, (void)to, (void)data, (void)bytes, (void)request;
+    (void)user, (void)to, (void)tag, (void)data, (void)bytes, (void)request;
     return RNNP_ERR_IO;
 }
 
-static rnnp_status no_answer(void *user, size_t from, void *data, size_t bytes, size_t *request)
+static rnnp_status no_answer(void *user, size_t from, size_t tag, void *data, size_t bytes, size_t *request)
 {
-    return no_message(user, from, data, bytes, request);
+    return no_message(user, from, tag, data, bytes, request);
 }
 
-static rnnp_status no_wait(void *user, size_t request) { return no_message(user, request, NULL, 0, NULL); }
+static rnnp_status no_wait(void *user, size_t request) { return no_message(user, request, 0, NULL, 0, NULL); }
 
 static const char *no_reason(void *user) { return user; }
 

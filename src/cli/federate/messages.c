@@ -45,12 +45,12 @@ static int begin_all(mail *m)
     for (size_t i = 0; i < peers->ranks && status == RNNP_OK; i++) {
         if (i == peers->rank || !me->reads || !m->parcels[i].bytes) continue;
         m->files[i] = cli_alloc((size_t)m->parcels[i].bytes, 1);
-        status = peers->receive(peers->user, i, m->files[i], (size_t)m->parcels[i].bytes, &m->requests[m->n]);
+        status = peers->receive(peers->user, i, RNNP_PEERS_OWN, m->files[i], (size_t)m->parcels[i].bytes, &m->requests[m->n]);
         m->n += status == RNNP_OK;
     }
     for (size_t i = 0; i < peers->ranks && status == RNNP_OK; i++) {
         if (i == peers->rank || !me->bytes || !m->parcels[i].reads) continue;
-        status = peers->send(peers->user, i, m->own, (size_t)me->bytes, &m->requests[m->n]);
+        status = peers->send(peers->user, i, RNNP_PEERS_OWN, m->own, (size_t)me->bytes, &m->requests[m->n]);
         m->n += status == RNNP_OK;
     }
     for (size_t i = 0; i < m->n && status == RNNP_OK; i++) status = peers->wait(peers->user, m->requests[i]);
