@@ -6,7 +6,9 @@
 #
 # shellcheck source=tests/cli/common.sh
 source "$(dirname "$0")/common.sh"
-cd "$work"
+sites=(east north south)
+# shellcheck source=tests/cli/federation.sh
+source "$(dirname "$0")/federation.sh"
 
 # visits SITE FIRST LAST: patients of 3 to 5 visits; a site has wards that others do not have, and its columns in its own
 # order.
@@ -21,31 +23,22 @@ visits() {
             else print i "," t "," hb "," alb "," sex "," dead "," site "," ward
         } }'
 }
-sites=(east north south)
 visits east 1 30 >east.csv
 visits north 41 65 >north.csv
 visits south 71 105 >south.csv
 { cat east.csv && tail -n +2 north.csv && tail -n +2 south.csv | awk -F, -v OFS=, '{print $2,$4,$5,$6,$1,$7,$3,$8}'; } >all.csv
 
-declare -A public
-for party in coordinator "${sites[@]}" stranger; do
-    expect 0 federate keys -o "$party.key"
-    public[$party]=$(cat out)
-    [[ ${public[$party]} =~ ^[0-9a-f]{64}$ && $(stat -c %a "$party.key") == 600 ]] || fail "key of $party"
-done
 refuses 1 "there is a file, and keys are not replaced" federate keys -o east.key
 
 # config NAME KEYS...: a configuration; keys are section.name=value and replace those before.
 config() {
-    local name=$1 pair list
+    local name=$1 pair
     shift
-    printf -v list '%s, ' "${sites[@]/%/: @}"
-    for pair in "${sites[@]}"; do list=${list/@/${public[$pair]}}; done
     declare -A keys=([data.format]=csv [data.train]=all.csv [data.id]=id [data.time]=when [data.label]=dead
         [data.group]=ward [data.features]="hb, alb, sex" [data.categories]=sex [data.missing]=carry [data.mask]=yes
         [data.standardise]=yes [train.rate]=0.1 [train.optimizer]=sgd [train.batch]=8 [train.validation]=0.4
         [federate.rounds]=2 [federate.local_epochs]=2 [federate.secure]=yes
-        [federate.coordinator]=${public[coordinator]} [federate.sites]=${list%, })
+        [federate.coordinator]=${public[coordinator]} [federate.sites]=$(list_sites))
     for pair in "$@"; do keys[${pair%%=*}]=${pair#*=}; done
     for section in data train predict federate; do
         echo "[$section]"
@@ -53,19 +46,6 @@ config() {
     done >"$name"
     printf '[model]\nlayers =\n    gru 5\n    %s\n' "${network:-dense 2 softmax}" >>"$name"
 }
-
-# site NAME CONFIG FOLDER ARGUMENT...: in the background; its output is in NAME.log.
-declare -A jobs
-site() {
-    "$program" federate site "$2" --folder "$3" --key "$1.key" --data "$1.csv" --timeout 60 "${@:4}" >"$1.log" 2>&1 </dev/null &
-    jobs[$1]=$!
-}
-finish() {
-    local name
-    for name in "${!jobs[@]}"; do wait "${jobs[$name]}" || { cat "$name.log" && fail "site $name failed"; }; done
-    jobs=()
-}
-coordinate=(federate coordinate --key coordinator.key --timeout 60)
 
 # ---- The same bits: files, a simulation, with masks and without ----
 
@@ -278,7 +258,6 @@ wrong "a federation is a single training" train.folds=3
 wrong "a federation has as many rounds as it says" train.patience=2
 wrong "schedule = plateau requires a score" train.schedule=plateau
 wrong "[predict] has no part in a federation" predict.threshold=0.5
-wrong "a federation trains for label, next or input" data.target=step_label
 for option in --predictions --report --roc; do
     "$program" federate simulate one.ini --site-column site $option file.html --quiet >out 2>err && fail "$option of nothing"
     says "$option: there is no validation part and no test set to evaluate"

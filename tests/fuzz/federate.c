@@ -2,7 +2,7 @@
  *
  * Files of federated training. The first byte says what the rest is: a file as it is; a file that lacks the signature
  * and gets a right one, as a party's with bad intent has; what a site says about its data; or two calls in turn, the
- * first of so many words. What is taken must be written again as it was.
+ * first of so many words, of classes or of values. What is taken must be written again as it was.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -11,11 +11,12 @@
 #include "fuzz.h"
 #include "src/cli/federate/federation.h"
 
-enum { AS_IS, SIGNED, NAMES, CALLS, KINDS };
+enum { AS_IS, SIGNED, NAMES, CALLS, VALUES, KINDS };
 
-static const char text[] = "[data]\ntrain = x\nformat = csv\nid = id\nlabel = y\ncategories = s\nfeatures = a, s\n"
-                           "missing = carry\nmask = yes\nstandardise = yes\n[model]\nlayers =\n  gru 2\n  dense 2\n"
-                           "[federate]\nrounds = 2\n";
+#define STUDY                                                                                                  \
+    "[data]\ntrain = x\nformat = csv\nid = id\ncategories = s\nfeatures = a, s\nmissing = carry\nmask = yes\n" \
+    "standardise = yes\n[model]\nlayers =\n  gru 2\n  dense 2\n[federate]\nrounds = 2\n[data]\n"
+static const char *const texts[] = {STUDY "label = y\n", STUDY "target = values\nvalues = y, z\n"};
 
 static payload words_of(const uint8_t *data, size_t size)
 {
@@ -85,12 +86,13 @@ static void read_calls(const train_config *config, payload *p)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static train_config config;
+    static train_config configs[COUNT(texts)];
     static int begun;
     if (!begun) {
         fuzz_silence();
         fuzz_check(secrets_begin() == CLI_OK);
-        fuzz_check(config_read(fuzz_file("config.ini", text, sizeof text - 1), NULL, &config) == CLI_OK);
+        for (size_t i = 0; i < COUNT(texts); i++)
+            fuzz_check(config_read(fuzz_file("config.ini", texts[i], strlen(texts[i])), NULL, &configs[i]) == CLI_OK);
         begun = 1;
     }
     if (size < 1) return 0;
@@ -100,7 +102,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     case AS_IS: read_file(data + 1, size - 1, 0); break;
     case SIGNED: read_file(data + 1, size - 1, 1); break;
     case NAMES: read_names(&p); break;
-    case CALLS: read_calls(&config, &p); break;
+    case CALLS: read_calls(&configs[0], &p); break;
+    case VALUES: read_calls(&configs[1], &p); break;
     }
     payload_free(&p);
     fuzz_check(fuzz_live_bytes() == before);

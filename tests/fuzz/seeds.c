@@ -357,7 +357,8 @@ static void graph_seeds(void)
     }
 }
 
-/* What names.c and federation.c write, of columns a and s=x, s=y and two classes: words, or texts of up to 8 bytes. */
+/* What names.c and federation.c write, of columns a and s=x, s=y and (or not) two classes: words, or texts of up to 8
+ * bytes. */
 static void put_word(fuzz_buffer *b, uint64_t word) { fuzz_check(fuzz_append(b, &word, sizeof word) == 0); }
 
 static void put_name(fuzz_buffer *b, const char *name)
@@ -369,7 +370,7 @@ static void put_name(fuzz_buffer *b, const char *name)
     fuzz_check(fuzz_append(b, bytes, sizeof bytes) == 0);
 }
 
-static void put_likeness(fuzz_buffer *b)
+static void put_likeness(fuzz_buffer *b, size_t n_classes)
 {
     static const char *const columns[] = {"a", "s=x", "s=y"}, *const classes[] = {"no", "yes"};
 
@@ -377,17 +378,17 @@ static void put_likeness(fuzz_buffer *b)
     put_word(b, 3);
     for (size_t i = 0; i < 3; i++) put_name(b, columns[i]);
     for (size_t i = 0; i < 3; i++) put_word(b, 0); /* no units, no rate */
-    put_word(b, 2);
-    for (size_t i = 0; i < 2; i++) put_name(b, classes[i]);
+    put_word(b, n_classes);
+    for (size_t i = 0; i < n_classes; i++) put_name(b, classes[i]);
     put_word(b, 0); /* no words */
 }
 
 /* Kinds of tests/fuzz/federate.c. A call of stage 2 has sums for scaling; of stage 4, round 0, the parameters of the
- * network there, 66, too. */
+ * network there, 66, too. Of classes, and of two values. */
 static void federate_seeds(void)
 {
     fuzz_buffer b = {0};
-    const uint8_t kinds[] = {0, 1, 2, 3};
+    const uint8_t kinds[] = {0, 1, 2, 3, 4};
     const struct {
         char magic[8];
         uint64_t version, answer, step, federation[4], words, payload[2];
@@ -400,24 +401,28 @@ static void federate_seeds(void)
     }
     b.size = 0;
     fuzz_check(fuzz_append(&b, &kinds[2], 1) == 0);
-    put_likeness(&b);
+    put_likeness(&b, 2);
     put_word(&b, 3); /* shortest, longest, data */
     put_word(&b, 5);
     put_word(&b, 32);
     for (uint64_t i = 0; i < 4; i++) put_word(&b, i);
     write_seed("federate", "names", b.at, b.size);
-    for (uint64_t stage = 2; stage < 5; stage += 2) {
+    for (uint64_t i = 0; i < 4; i++) {
+        static const char *const names[] = {"scaling", "round", "values-scaling", "values-round"};
+        const size_t classes = i < 2 ? 2 : 0, targets = i < 2 ? 0 : 2;
+        const uint64_t stage = i % 2 ? 4 : 2;
         b.size = 0;
-        fuzz_check(fuzz_append(&b, &kinds[3], 1) == 0);
-        put_word(&b, 18);
-        put_likeness(&b);
+        fuzz_check(fuzz_append(&b, &kinds[3 + i / 2], 1) == 0);
+        put_word(&b, 14 + 2 * classes);
+        put_likeness(&b, classes);
         put_word(&b, 1); /* lengths */
         put_word(&b, stage);
         put_word(&b, 0);
-        for (size_t i = 0; i < 2 + 2 + 3 + 3 * 6; i++) put_word(&b, UINT64_C(0x3ff0000000000000)); /* 1 */
+        for (size_t k = 0; k < 2 + classes + 3 + 3 * 6 + 3 * targets; k++)
+            put_word(&b, UINT64_C(0x3ff0000000000000)); /* 1 */
         if (stage == 4) put_word(&b, 66 * 4);
-        for (size_t i = 0; stage == 4 && i < 33; i++) put_word(&b, UINT64_C(0x3f0000003f000000));
-        write_seed("federate", stage == 2 ? "scaling" : "round", b.at, b.size);
+        for (size_t k = 0; stage == 4 && k < 33; k++) put_word(&b, UINT64_C(0x3f0000003f000000));
+        write_seed("federate", names[i], b.at, b.size);
     }
     free(b.at);
 }

@@ -11,10 +11,10 @@ cd "$work"
 "$program" federate keys --help >/dev/null 2>&1 || { echo "skipped: this program has no federate (libsodium-dev)" && exit 77; }
 
 {
-    echo "id,when,hb,alb,dead,site"
+    echo "id,when,hb,alb,dead,stay,site"
     awk 'BEGIN { for (i = 0; i < 90; i++) for (t = 0; t < 3 + i % 3; t++)
         print i "," t "," 10 + 3 * (i % 2) + (i * 7 + t * 3) % 5 / 10 "," 30 + (i * 11 + t) % 7 / 5 "," (i % 2 ? "yes" : "no") \
-            "," (i % 3 ? i % 3 > 1 ? "south" : "north" : "east") }'
+            "," (i % 5 ? 9 + i % 2 : "") "," (i % 3 ? i % 3 > 1 ? "south" : "north" : "east") }'
 } >all.csv
 list=
 for party in coordinator east north south; do
@@ -81,4 +81,12 @@ cmp simulated.onnx model.onnx || fail "a job that goes on has another model"
 job two east north
 [[ $status != 0 ]] || fail "two of three sites"
 grep -q "site south is none of the ranks of this job" err || fail "who is missing is not said"
+
+# Other targets go the same way.
+sed -i 's/^label = dead/target = values\nvalues = stay/; s/dense 2 softmax/dense 1/' study.ini
+"$program" federate simulate study.ini --site-column site -o simulated.onnx --quiet >/dev/null
+job values east north south
+[[ $status == 0 ]] || fail "values: $status"
+for model in model east north south; do cmp simulated.onnx $model.onnx || fail "values: $model has other bits"; done
+grep -q "^all sites: .*, mean R2 " out || fail "values: no metrics"
 echo "ok: $(find one/coordinator -name '*.call' | wc -l) calls"

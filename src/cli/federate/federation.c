@@ -27,8 +27,6 @@ static int check_config(const train_config *c, size_t sites)
         return config_blame(c, "predict", c->calibrate ? "calibrate" : "threshold",
                             "[predict] has no part in a federation, which does not see predictions; rnnpack predict "
                             "takes a --threshold");
-    if (c->target != TARGET_LABEL && !target_is_input(c->target))
-        return config_blame(c, "data", "target", "[data] target: a federation trains for label, next or input");
     if (c->secure && c->format == DATA_TOKENS)
         return config_blame(c, "federate", "secure",
                             "[data] format = tokens requires [federate] secure = no: sites tell the coordinator their "
@@ -52,7 +50,10 @@ void federation_free(federation *f)
     free(f->means);
     free(f->counts);
     free(f->squares);
+    free(f->targets);
+    free(f->target_squares);
     free(f->scale);
+    free(f->target_scale);
     free(f->parameters);
     scores_free(&f->found);
     rnnp_trainer_destroy(f->trainer);
@@ -63,6 +64,9 @@ void federation_named(federation *f)
 {
     const train_config *c = f->config;
     f->stage = STAGE_FILL;
+    build_name_targets(c, &f->agreed.like);
+    f->targets = cli_alloc(2 * f->agreed.like.targets + 1, sizeof *f->targets);
+    f->target_squares = cli_alloc(f->agreed.like.targets + 1, sizeof *f->target_squares);
     f->channels = f->agreed.like.features * (size_t)(1 + c->mask + c->delta);
     f->class_counts = cli_alloc(f->agreed.like.classes + 1, sizeof *f->class_counts);
     f->fill = cli_alloc(f->agreed.like.features + 1, sizeof *f->fill);
@@ -73,7 +77,28 @@ void federation_named(federation *f)
 
 static int is_scaled(const federation *f) { return f->config->standardise && !f->agreed.words.size; }
 
+/* Targets whose deviations are needed. */
+static size_t values_of(const federation *f) { return f->config->target == TARGET_VALUES ? f->agreed.like.targets : 0; }
+
 /* ---- The network ---- */
+
+static void scale_targets(federation *f)
+{
+    const size_t T = f->agreed.like.targets;
+    const train_config *c = f->config;
+    float *scale = f->target_scale = cli_alloc(2 * T + 1, sizeof *scale);
+    for (size_t k = 0; k < T; k++) {
+        const double *sums = f->targets + 2 * k;
+        if (c->target == TARGET_LABELS) experiment_weigh_answers(sums, scale + 2 * k);
+        if (c->target == TARGET_LABELS) continue;
+        scale[k] = sums[1] > 0 ? (float)(sums[0] / sums[1]) : 0.0f;
+        scale[T + k] = dataset_deviation(f->target_squares[k], sums[1]);
+    }
+    if (c->target == TARGET_LABELS && c->balanced) f->net.label_weights = scale;
+    if (c->target != TARGET_VALUES) return;
+    f->net.target_means = scale;
+    f->net.target_deviations = scale + T;
+}
 
 static int scale_network(federation *f)
 {
@@ -82,7 +107,9 @@ static int scale_network(federation *f)
                        .vocabulary = f->agreed.words.size,
                        .lengths = f->agreed.lengths,
                        .columns = f->agreed.like.columns,
-                       .raw = f->agreed.like.features};
+                       .raw = f->agreed.like.features,
+                       .targets = f->agreed.like.targets};
+    scale_targets(f);
     if (!is_scaled(f)) return CLI_OK;
     f->scale = cli_alloc(2 * C, sizeof *f->scale);
     for (size_t k = 0; k < C; k++) {
@@ -117,21 +144,25 @@ int federation_model(const federation *f, rnnp_model **model)
 {
     FREED float *fill = f->agreed.words.size ? NULL : cli_alloc(f->agreed.like.features + 1, sizeof *fill);
     for (size_t k = 0; fill && k < f->agreed.like.features; k++) fill[k] = (float)f->fill[k];
-    TRY(cli_status(f->context, rnnp_trainer_model(f->trainer, model)));
+    const experiment e = {.context = f->context, .config = f->config};
+    TRY(experiment_trained(&e, f->net, f->trainer, model));
     return recipe_attach(f->context, *model, f->config, &f->agreed.like, &f->agreed.words, fill);
 }
 
 /* ---- Sums ---- */
 
+tally federation_tally(const federation *f) { return (tally){f->context, f->config, &f->agreed.like, &f->net}; }
+
 size_t federation_numbers(const federation *f)
 {
-    const size_t K = f->agreed.like.classes;
+    const dataset *like = &f->agreed.like;
+    const tally t = federation_tally(f);
     switch (f->stage) {
-    case STAGE_FILL: return 1 + K + 2 * f->agreed.like.features;
+    case STAGE_FILL: return 1 + like->classes + 2 * like->features + 2 * like->targets;
     case STAGE_MEANS: return 2 * f->channels;
-    case STAGE_DEVIATIONS: return f->channels;
+    case STAGE_DEVIATIONS: return values_of(f) + (is_scaled(f) ? f->channels : 0);
     case STAGE_ROUND: return f->n_parameters + 2;
-    case STAGE_EVALUATE: return 3 + (f->config->target == TARGET_LABEL ? K * K : 3);
+    case STAGE_EVALUATE: return tally_numbers(&t);
     case STAGE_NAMES:
     case STAGE_DONE: break;
     }
@@ -144,14 +175,27 @@ static int begin_rounds(federation *f)
     return build(f);
 }
 
+/* Whether there is something to learn: a site may lack it, all may not. */
+static int check_targets(const federation *f)
+{
+    const dataset *like = &f->agreed.like;
+    if (!(f->sequences > 0)) return cli_fail("no site has a sequence to train on whose target is known");
+    for (size_t k = 0; k < like->targets; k++)
+        if (!(f->targets[2 * k + 1] > 0) && (f->config->target == TARGET_VALUES || !(f->targets[2 * k] > 0)))
+            return cli_fail("target '%.80s' is missing at all sites", like->target_names[k]);
+    return CLI_OK;
+}
+
 static int take_fill(federation *f, const double *sum)
 {
     const size_t K = f->agreed.like.classes, F = f->agreed.like.features;
     f->sequences = sum[0];
     memcpy(f->class_counts, sum + 1, K * sizeof *sum);
     for (size_t k = 0; k < F; k++) f->fill[k] = sum[1 + K + F + k] > 0 ? sum[1 + K + k] / sum[1 + K + F + k] : 0;
-    if (!is_scaled(f)) return begin_rounds(f);
-    f->stage = STAGE_MEANS;
+    memcpy(f->targets, sum + 1 + K + 2 * F, 2 * f->agreed.like.targets * sizeof *sum);
+    TRY(check_targets(f));
+    if (!is_scaled(f) && !values_of(f)) return begin_rounds(f);
+    f->stage = is_scaled(f) ? STAGE_MEANS : STAGE_DEVIATIONS;
     return CLI_OK;
 }
 
@@ -163,6 +207,13 @@ static int take_means(federation *f, const double *sum)
     }
     f->stage = STAGE_DEVIATIONS;
     return CLI_OK;
+}
+
+static int take_deviations(federation *f, const double *sum)
+{
+    memcpy(f->target_squares, sum, values_of(f) * sizeof *sum);
+    if (is_scaled(f)) memcpy(f->squares, sum + values_of(f), f->channels * sizeof *sum);
+    return begin_rounds(f);
 }
 
 double federation_unit(const federation *f)
@@ -186,37 +237,15 @@ static int take_round(federation *f, const double *sum)
     return fit_copy(f->context, f->trainer, 0, 1, f->parameters, NULL);
 }
 
-/* Ranks cannot be added up, so there is no area under a curve. */
-static int take_scores(federation *f, const double *sum)
-{
-    const size_t K = f->agreed.like.classes;
-    const int labels = f->config->target == TARGET_LABEL;
-    scores *s = &f->found;
-    f->stage = STAGE_DONE;
-    *s = (scores){.n = (size_t)sum[0], .classes = labels ? K : 0, .weight = sum[2]};
-    s->loss = sum[2] > 0 ? sum[1] / sum[2] : 0;
-    s->auc = s->average_precision = s->brier = s->calibration = s->r2 = NAN;
-    s->summary = (rnnp_summary_metrics){sizeof s->summary, NAN, NAN, NAN, NAN, NAN};
-    if (!labels) {
-        s->squares = sum[3];
-        s->changes = sum[4];
-        s->elements = sum[5];
-        return CLI_OK;
-    }
-    s->confusion = cli_alloc(K * K + 1, sizeof *s->confusion);
-    s->per_class = cli_alloc(K + 1, sizeof *s->per_class);
-    memcpy(s->confusion, sum + 3, K * K * sizeof *sum);
-    return cli_status(f->context, rnnp_metrics_classes(K, s->confusion, s->per_class, &s->summary));
-}
-
 int federation_take(federation *f, const double *sum)
 {
+    const tally t = federation_tally(f);
     switch (f->stage) {
     case STAGE_FILL: return take_fill(f, sum);
     case STAGE_MEANS: return take_means(f, sum);
-    case STAGE_DEVIATIONS: memcpy(f->squares, sum, f->channels * sizeof *sum); return begin_rounds(f);
+    case STAGE_DEVIATIONS: return take_deviations(f, sum);
     case STAGE_ROUND: return take_round(f, sum);
-    case STAGE_EVALUATE: return take_scores(f, sum);
+    case STAGE_EVALUATE: f->stage = STAGE_DONE; return tally_take(&t, sum, &f->found);
     case STAGE_NAMES:
     case STAGE_DONE: break;
     }
@@ -251,6 +280,8 @@ void federation_put(const federation *f, payload *p)
     put_numbers(p, f->means, f->channels);
     put_numbers(p, f->counts, f->channels);
     put_numbers(p, f->squares, f->channels);
+    put_numbers(p, f->targets, 2 * f->agreed.like.targets);
+    put_numbers(p, f->target_squares, f->agreed.like.targets);
     if (f->stage >= STAGE_ROUND) payload_put_bytes(p, f->parameters, f->n_parameters * sizeof *f->parameters);
 }
 
@@ -270,7 +301,8 @@ static int may_follow(const federation *f, uint64_t stage, uint64_t round)
 int federation_get(federation *f, payload *p, int *good)
 {
     if (f->stage == STAGE_NAMES) {
-        *good = agreement_get(&f->agreed, p);
+        *good = agreement_get(&f->agreed, p) &&
+                (target_is_class(f->config->target) ? f->agreed.like.classes > 1 : !f->agreed.like.classes);
         if (*good) federation_named(f);
         return CLI_OK;
     }
@@ -282,6 +314,8 @@ int federation_get(federation *f, payload *p, int *good)
     get_numbers(p, f->means, f->channels);
     get_numbers(p, f->counts, f->channels);
     get_numbers(p, f->squares, f->channels);
+    get_numbers(p, f->targets, 2 * f->agreed.like.targets);
+    get_numbers(p, f->target_squares, f->agreed.like.targets);
     *good = !p->bad && may_follow(f, stage, round);
     if (!*good) return CLI_OK;
     f->stage = (federate_stage)stage;
@@ -301,6 +335,9 @@ void federation_print(const federation *f, federate_stage before)
         if (f->agreed.words.size) printf(", %zu words", f->agreed.words.size);
         if (!f->agreed.words.size) printf(", %zu features", f->agreed.like.features);
         if (f->agreed.like.classes) printf(", %zu classes", f->agreed.like.classes);
+        if (f->agreed.like.targets)
+            printf(", %zu %s%s", f->agreed.like.targets, f->config->target == TARGET_LABELS ? "label" : "value",
+                   f->agreed.like.targets == 1 ? "" : "s");
         putchar('\n');
     } else if (before == STAGE_ROUND)
         printf("round %3zu of %zu  loss %.5f\n", f->round, f->config->rounds, f->loss);

@@ -5,6 +5,7 @@
  *
  *   federation.c  what all know: what a call says, and what becomes of a sum of answers
  *   member.c      a site's data, and its answers
+ *   tally.c       scores as sums
  *   parties.c     who takes part, by the configuration
  *   coordinate.c, site.c  the commands that exchange files; simulate.c: all in one process
  */
@@ -14,14 +15,15 @@
 #include "../train/experiment.h"
 #include "exchange.h"
 #include "names.h"
+#include "tally.h"
 
 /* ---- federation.c ---- */
 
 typedef enum federate_stage {
     STAGE_NAMES,      /* texts, as they are; all further answers are sums */
-    STAGE_FILL,       /* sequences, classes, and of each feature the sum and number of its values */
+    STAGE_FILL,       /* sequences, classes, and of each feature and target the sum and number of its values */
     STAGE_MEANS,      /* the same of all channels, gaps filled */
-    STAGE_DEVIATIONS, /* squared distances from the means */
+    STAGE_DEVIATIONS, /* squared distances from the means, of channels and of targets that are values */
     STAGE_ROUND,      /* updates */
     STAGE_EVALUATE,
     STAGE_DONE
@@ -41,15 +43,18 @@ typedef struct federation {
     double *fill;                     /* [features] means, which missing values become */
     size_t channels;                  /* features, with what filling adds */
     double *means, *counts, *squares; /* [channels] */
+    double *targets;                  /* [targets][2] of values the sum and number, of labels how many are 0 and 1 */
+    double *target_squares;           /* [targets] of values */
 
     /* from the first round on */
     network net;
-    float *scale; /* [2][channels] of the network */
+    float *scale;        /* [2][channels] of the network */
+    float *target_scale; /* [2][targets] the same of values; of labels [targets][2] weights */
     rnnp_model *model;
     rnnp_trainer *trainer;
     float *parameters; /* [n_parameters] of fit_copy */
     size_t n_parameters;
-    scores found; /* over all sites, when done: of labels the confusion and loss alone */
+    scores found; /* over all sites, when done: what tally.c knows of them */
 } federation;
 
 /* The configuration is right for a federation of so many sites, or a sentence. */
@@ -66,6 +71,7 @@ int federation_take(federation *f, const double *sum);
 /* A call as a payload, and what a site learns from it. 0: it is malformed. */
 void federation_put(const federation *f, payload *p);
 int federation_get(federation *f, payload *p, int *good);
+tally federation_tally(const federation *f);
 /* With noise: the size of a unit of it in an update. */
 double federation_unit(const federation *f);
 /* The model that the parameters make, as rnnpack train would write it. */
@@ -80,8 +86,8 @@ void federation_print_privacy(const train_config *config);
 typedef struct member {
     federation *f; /* a simulation's members share one */
     const char *name;
-    dataset train, test; /* filled from stage MEANS on */
-    row_list kept, held;
+    dataset train, test;        /* filled from stage MEANS on */
+    row_list kept, held, known; /* known: those kept that there is something to learn from */
     int filled;
     uint8_t noise_key[KEY_BYTES]; /* secret */
     scores found;                 /* of its test set, or of what it held out, after EVALUATE */

@@ -9,7 +9,9 @@ int member_begin(member *m)
 {
     const train_config *c = m->f->config;
     AUTO_ROWS all = split_all(&m->train);
-    return split_share(&m->train, &all, c->validation, c->seed, &m->kept, &m->held);
+    TRY(split_share(&m->train, &all, c->validation, c->seed, &m->kept, &m->held));
+    m->known = split_known(c, &m->train, &m->kept);
+    return CLI_OK;
 }
 
 void member_free(member *m)
@@ -18,6 +20,7 @@ void member_free(member *m)
     dataset_free(&m->test);
     rows_free(&m->kept);
     rows_free(&m->held);
+    rows_free(&m->known);
     scores_free(&m->found);
 }
 
@@ -25,15 +28,40 @@ const dataset *member_judged(const member *m) { return m->test.n ? &m->test : &m
 
 /* ---- Sums for scaling ---- */
 
-static void count_classes(const member *m, double *x)
-{
-    for (size_t i = 0; m->f->config->target == TARGET_LABEL && i < m->kept.n; i++) x[m->train.label[m->kept.at[i]]]++;
-}
-
 static void sum_features(const member *m, double *x)
 {
     const size_t F = m->train.features;
     for (size_t k = 0; k < F; k++) x[k] = dataset_sum(&m->train, m->kept.at, m->kept.n, k, NULL, &x[F + k]);
+}
+
+static void sum_targets(const member *m, double *x)
+{
+    for (size_t k = 0; k < m->train.targets; k++, x += 2)
+        if (m->f->config->target == TARGET_LABELS)
+            dataset_count_answers(&m->train, m->kept.at, m->kept.n, k, x);
+        else
+            x[0] = dataset_sum_target(&m->train, m->kept.at, m->kept.n, k, NULL, &x[1]);
+}
+
+static void sum_all(const member *m, double *x)
+{
+    const dataset *like = &m->f->agreed.like;
+    x[0] = (double)m->known.n;
+    if (like->classes) dataset_count_classes(&m->train, m->kept.at, m->kept.n, x + 1);
+    sum_features(m, x + 1 + like->classes);
+    sum_targets(m, x + 1 + like->classes + 2 * like->features);
+}
+
+static void sum_squares(const member *m, double *x)
+{
+    const federation *f = m->f;
+    double count;
+    for (size_t k = 0; k < m->train.targets && f->config->target == TARGET_VALUES; k++) {
+        const double mean = f->targets[2 * k + 1] > 0 ? f->targets[2 * k] / f->targets[2 * k + 1] : 0;
+        *x++ = dataset_sum_target(&m->train, m->kept.at, m->kept.n, k, &mean, &count);
+    }
+    for (size_t k = 0; k < f->channels && f->config->standardise && !f->agreed.words.size; k++)
+        *x++ = dataset_sum(&m->train, m->kept.at, m->kept.n, k, &f->means[k], &count);
 }
 
 static int fill_gaps(member *m)
@@ -79,7 +107,8 @@ void member_protect(const federation *f, const uint8_t noise_key[KEY_BYTES], dou
     noise_add(key, x, n);
 }
 
-/* Trains from the common parameters; x becomes the update, the sequences, and their losses. */
+/* Trains from the common parameters; x becomes the update, the sequences, and their losses. A site without a known
+ * target moves nothing. */
 static int train_round(member *m, double *x)
 {
     const federation *f = m->f;
@@ -87,20 +116,20 @@ static int train_round(member *m, double *x)
     const experiment e = as_experiment(m);
     const row_list nobody = {0};
     const fit_round round = {f->round * c->local_epochs, c->local_epochs, f->parameters, f->class_counts, c->proximal};
-    const fit_job job = {&e, &f->net, &m->train, &m->kept, &nobody, NULL, c->seed, &round};
+    const fit_job job = {&e, &f->net, &m->train, &m->known, &nobody, NULL, c->seed, &round};
     const size_t n = f->n_parameters;
     history past = {0};
     AUTO(trainer) *trainer = NULL;
     FREED float *after = cli_alloc(n + 1, sizeof *after);
-    const int code = fit(&job, f->model, &past, &trainer);
+    const int code = m->known.n ? fit(&job, f->model, &past, &trainer) : CLI_OK;
     const double loss = past.n ? past.at[past.n - 1].loss : 0;
     free(past.at);
     TRY(code);
-    TRY(fit_copy(f->context, trainer, 0, 0, after, NULL));
-    for (size_t i = 0; i < n; i++) x[i] = (double)after[i] - (double)f->parameters[i];
-    member_protect(f, m->noise_key, (double)m->kept.n, x, n);
-    x[n] = (double)m->kept.n;
-    x[n + 1] = (double)m->kept.n * loss;
+    if (trainer) TRY(fit_copy(f->context, trainer, 0, 0, after, NULL));
+    for (size_t i = 0; i < n && trainer; i++) x[i] = (double)after[i] - (double)f->parameters[i];
+    member_protect(f, m->noise_key, (double)m->known.n, x, n);
+    x[n] = (double)m->known.n;
+    x[n + 1] = (double)m->known.n * loss;
     return CLI_OK;
 }
 
@@ -118,41 +147,23 @@ static int evaluate(member *m, double *x)
                       .which = rows,
                       .forward = scores_of_trainer,
                       .user = f->trainer};
-    const size_t K = f->agreed.like.classes;
-    scores *s = &m->found;
     if (!rows->n) return CLI_OK;
-    scores_free(s);
-    TRY(scores_ask(s, &a));
-    x[0] = (double)s->n;
-    x[1] = s->loss * s->weight;
-    x[2] = s->weight;
-    if (f->config->target == TARGET_LABEL) {
-        if (s->confusion) memcpy(x + 3, s->confusion, K * K * sizeof *x);
-        return CLI_OK;
-    }
-    x[3] = s->squares;
-    x[4] = s->changes;
-    x[5] = s->elements;
+    scores_free(&m->found);
+    TRY(scores_ask(&m->found, &a));
+    const tally t = federation_tally(f);
+    tally_put(&t, &m->found, x);
     return CLI_OK;
 }
 
 int member_answer(member *m, double *x)
 {
     const federation *f = m->f;
-    const size_t C = f->channels;
-    double count;
     memset(x, 0, federation_numbers(f) * sizeof *x);
     if (f->stage > STAGE_FILL) TRY(fill_gaps(m));
     switch (f->stage) {
-    case STAGE_FILL:
-        x[0] = (double)m->kept.n;
-        count_classes(m, x + 1);
-        sum_features(m, x + 1 + f->agreed.like.classes);
-        break;
+    case STAGE_FILL: sum_all(m, x); break;
     case STAGE_MEANS: sum_features(m, x); break;
-    case STAGE_DEVIATIONS:
-        for (size_t k = 0; k < C; k++) x[k] = dataset_sum(&m->train, m->kept.at, m->kept.n, k, &f->means[k], &count);
-        break;
+    case STAGE_DEVIATIONS: sum_squares(m, x); break;
     case STAGE_ROUND: return train_round(m, x);
     case STAGE_EVALUATE: return evaluate(m, x);
     case STAGE_NAMES:

@@ -220,7 +220,7 @@ int names_merge(const train_config *config, const site_names *names, size_t n, a
     memcpy(a->like.rate, names[0].like.rate, sizeof a->like.rate);
     if (config->format == DATA_TOKENS) merge_words(config, names, n, a);
     a->lengths = shortest != longest;
-    if (config->target == TARGET_LABEL && a->like.classes < 2)
+    if (target_is_class(config->target) && a->like.classes < 2)
         return cli_fail("the sites together have %zu class%s", a->like.classes, a->like.classes == 1 ? "" : "es");
     return CLI_OK;
 }

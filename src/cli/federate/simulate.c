@@ -110,6 +110,9 @@ static void copy_steps(const dataset *set, size_t row, size_t at, dataset *part)
     if (part->before) memcpy(part->before + at * F, set->before + row * F, F * sizeof *set->before);
     if (part->since) memcpy(part->since + at * F, set->since + row * F, F * sizeof *set->since);
     if (part->label) part->label[at] = set->label[row];
+    if (part->step_label && steps)
+        memcpy(part->step_label + to, set->step_label + from, steps * sizeof *set->step_label);
+    if (part->y) memcpy(part->y + at * set->targets, set->y + row * set->targets, set->targets * sizeof *set->y);
     if (part->ids) part->ids[at] = cli_copy(set->ids[row]);
 }
 
@@ -118,17 +121,21 @@ static void copy_part(const dataset *set, const row_list *rows, dataset *part)
     const size_t n = rows->n, F = set->features;
     size_t steps = 0;
     for (size_t i = 0; i < n; i++) steps += dataset_steps(set, rows->at[i]);
-    *part = (dataset){.n = n, .features = F, .classes = set->classes, .rate = {set->rate[0], set->rate[1]}};
+    *part = (dataset){.n = n, .features = F, .classes = set->classes, .targets = set->targets};
+    memcpy(part->rate, set->rate, sizeof set->rate);
     part->first = cli_alloc(n + 1, sizeof *part->first);
     part->x = cli_alloc(steps * F + 1, sizeof *part->x);
     if (set->time) part->time = cli_alloc(steps + 1, sizeof *part->time);
     if (set->before) part->before = cli_alloc(n * F + 1, sizeof *part->before);
     if (set->since) part->since = cli_alloc(n * F + 1, sizeof *part->since);
     if (set->label) part->label = cli_alloc(n + 1, sizeof *part->label);
+    if (set->step_label) part->step_label = cli_alloc(steps + 1, sizeof *part->step_label);
+    if (set->y) part->y = cli_alloc(n * set->targets + 1, sizeof *part->y);
     if (set->ids) part->ids = cli_alloc(n + 1, sizeof *part->ids);
     part->columns = cli_copies(set->columns, F);
     part->units = cli_copies(set->units, F);
     part->class_names = cli_copies(set->class_names, set->classes);
+    part->target_names = cli_copies(set->target_names, set->targets);
     for (size_t i = 0; i < n; i++) copy_steps(set, rows->at[i], i, part);
     if (set->group) copy_groups(set, rows, part);
 }
@@ -176,7 +183,7 @@ static void share_names(running *r)
                                .columns = cli_copies(all->columns, all->features),
                                .units = cli_copies(all->units, all->features),
                                .rate = {all->rate[0], all->rate[1]}};
-    if (f->config->target == TARGET_LABEL) {
+    if (target_is_class(f->config->target)) {
         f->agreed.like.classes = all->classes;
         f->agreed.like.class_names = cli_copies(all->class_names, all->classes);
     }
@@ -239,14 +246,17 @@ static void collect(const running *r, size_t i, size_t number)
     const member *m = &r->members[i];
     const uint32_t *rows = m->test.n ? r->test_rows[i].at : r->train_rows[i].at;
     scores *all = &r->s->all;
-    const size_t K = all->width;
+    const size_t W = all->width, T = all->targets;
     const double weight = all->weight + m->found.weight;
     for (size_t k = 0; k < m->found.n; k++, all->n++) {
         all->row[all->n] = rows[m->found.row[k]];
         all->fold[all->n] = (uint32_t)number;
-        all->truth[all->n] = m->found.truth[k];
         all->error[all->n] = m->found.error[k];
-        if (target_is_class(r->f.config->target)) memcpy(all->p + all->n * K, m->found.p + k * K, K * sizeof *all->p);
+        const size_t from = m->found.at[k], items = m->found.at[k + 1] - from, to = all->at[all->n];
+        all->at[all->n + 1] = to + items;
+        memcpy(all->truth + to, m->found.truth + from, items * sizeof *all->truth);
+        memcpy(all->p + to * W, m->found.p + from * W, items * W * sizeof *all->p);
+        memcpy(all->y + all->n * T, m->found.y + k * T, T * sizeof *all->y);
     }
     all->loss = weight > 0 ? (all->loss * all->weight + m->found.loss * m->found.weight) / weight : 0;
     all->weight = weight;

@@ -63,7 +63,7 @@ static int look(site *s)
     like->columns = cli_copies(all.columns, all.features);
     like->units = cli_copies(all.units, all.features);
     memcpy(like->rate, all.rate, sizeof all.rate);
-    like->classes = t->config.target == TARGET_LABEL ? all.classes : 0;
+    like->classes = target_is_class(t->config.target) ? all.classes : 0;
     like->class_names = like->classes ? cli_copies(all.class_names, all.classes) : NULL;
     dataset_free(&t->train);
     return CLI_OK;

@@ -103,6 +103,13 @@ void dataset_scale(const dataset *set, const uint32_t *rows, size_t n, float *me
  * it, the mean first, so that nothing cancels; and how many there are. */
 double dataset_sum(const dataset *set, const uint32_t *rows, size_t n, size_t feature, const double *mean,
                    double *count);
+/* The same of a column of targets that are values. */
+double dataset_sum_target(const dataset *set, const uint32_t *rows, size_t n, size_t target, const double *mean,
+                          double *count);
+/* How many answers of a label are 0, and how many 1. */
+void dataset_count_answers(const dataset *set, const uint32_t *rows, size_t n, size_t target, double counts[2]);
+/* Adds up sequences, or steps, of each class [classes]; missing ones do not count. */
+void dataset_count_classes(const dataset *set, const uint32_t *rows, size_t n, double *counts);
 float dataset_deviation(double squares, double count);
 /* Fills NaN as config->missing says (carry: the value before, at the beginning the mean), and appends the channels that
  * were asked for: per feature 1 where it was there (mask), and the time since it was last there, since the
@@ -135,6 +142,8 @@ int split_folds(const dataset *set, size_t parts, size_t p, uint64_t seed, row_l
 /* A part of `from` of about this share is held out, the same way. */
 int split_share(const dataset *set, const row_list *from, double share, uint64_t seed, row_list *kept, row_list *held);
 row_list split_all(const dataset *set);
+/* Those of `from` that there is something to learn from. */
+row_list split_known(const train_config *config, const dataset *set, const row_list *from);
 /* How many groups these sequences are of. */
 size_t split_groups(const dataset *set, const row_list *rows);
 

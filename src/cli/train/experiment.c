@@ -31,43 +31,34 @@ static void prepared_free(prepared *p)
 }
 #define AUTO_PREPARED __attribute__((cleanup(prepared_free))) prepared
 
-/* Means and deviations of the targets that are values; of rows where nothing varies the deviation is 1. */
 static void scale_targets(const dataset *set, const row_list *kept, prepared *p)
 {
     const size_t T = set->targets;
     p->target_means = cli_alloc(T + 1, sizeof *p->target_means);
     p->target_deviations = cli_alloc(T + 1, sizeof *p->target_deviations);
     for (size_t k = 0; k < T; k++) {
-        double sum = 0, squares = 0, n = 0;
-        for (int pass = 0; pass < 2; pass++)
-            for (size_t i = 0; i < kept->n && set->y; i++) {
-                const double y = (double)set->y[kept->at[i] * T + k];
-                if (isnan(y)) continue;
-                if (pass == 0)
-                    sum += y, n++;
-                else
-                    squares += (y - sum / n) * (y - sum / n);
-            }
-        p->target_means[k] = n > 0 ? (float)(sum / n) : 0.0f;
-        p->target_deviations[k] = (float)sqrt(squares / n) > 0 ? (float)sqrt(squares / n) : 1.0f;
+        double n;
+        const double sum = dataset_sum_target(set, kept->at, kept->n, k, NULL, &n), mean = n > 0 ? sum / n : 0;
+        p->target_means[k] = (float)mean;
+        p->target_deviations[k] = dataset_deviation(dataset_sum_target(set, kept->at, kept->n, k, &mean, &n), n);
     }
     p->net.target_means = p->target_means;
     p->net.target_deviations = p->target_deviations;
 }
 
-/* Each label's answers as if they were two classes: n / (2 n of the answer). */
+void experiment_weigh_answers(const double counts[2], float weights[2])
+{
+    const double n = counts[0] + counts[1];
+    for (int is = 0; is < 2; is++) weights[is] = counts[is] > 0 ? (float)(n / (2 * counts[is])) : 1.0f;
+}
+
 static void weigh_labels(const dataset *set, const row_list *kept, prepared *p)
 {
-    const size_t T = set->targets;
-    p->label_weights = cli_alloc(2 * T + 1, sizeof *p->label_weights);
-    for (size_t k = 0; k < T; k++) {
-        float *const w = p->label_weights + 2 * k;
-        double count[2] = {0, 0};
-        for (size_t i = 0; i < kept->n && set->y; i++) {
-            const float y = set->y[kept->at[i] * T + k];
-            if (!isnan(y)) count[y > 0]++;
-        }
-        for (int is = 0; is < 2; is++) w[is] = count[is] > 0 ? (float)((count[0] + count[1]) / (2 * count[is])) : 1.0f;
+    p->label_weights = cli_alloc(2 * set->targets + 1, sizeof *p->label_weights);
+    for (size_t k = 0; k < set->targets; k++) {
+        double counts[2];
+        dataset_count_answers(set, kept->at, kept->n, k, counts);
+        experiment_weigh_answers(counts, p->label_weights + 2 * k);
     }
     p->net.label_weights = p->label_weights;
 }
@@ -102,8 +93,8 @@ static int prepare(const experiment *e, const row_list *kept, prepared *p)
     return CLI_OK;
 }
 
-/* The trained model, which gives values in the units of the targets: the same network with nodes for that. */
-static int finish_model(const experiment *e, network net, const rnnp_trainer *trainer, rnnp_model **model)
+/* The same network with nodes for the units. */
+int experiment_trained(const experiment *e, network net, const rnnp_trainer *trainer, rnnp_model **model)
 {
     AUTO(model) *trained = NULL, *built = NULL;
     AUTO(trainer) *other = NULL;
@@ -116,15 +107,6 @@ static int finish_model(const experiment *e, network net, const rnnp_trainer *tr
     TRY(cli_status(e->context, rnnp_trainer_create(built, &options, &other)));
     TRY(cli_status(e->context, rnnp_trainer_adopt(other, trained, &copied)));
     return cli_status(e->context, rnnp_trainer_model(other, model));
-}
-
-/* Those that there is something to learn from. */
-static row_list with_targets(const experiment *e, const row_list *rows)
-{
-    row_list known = {cli_alloc(rows->n + 1, sizeof *known.at), 0};
-    for (size_t i = 0; i < rows->n; i++)
-        if (dataset_has_target(e->config, e->train, rows->at[i])) known.at[known.n++] = rows->at[i];
-    return known;
 }
 
 int experiment_once(const experiment *e, const row_list *kept, const row_list *held, const row_list *asked,
@@ -142,7 +124,7 @@ int experiment_once(const experiment *e, const row_list *kept, const row_list *h
     TRY(network_build(e->context, e->config, &p.net, &built));
     TRY(network_check(built, "[model]", e->config, e->train->classes, &p.net));
     identity_make(e->config, e->data, seed, &id);
-    AUTO_ROWS known = with_targets(e, kept);
+    AUTO_ROWS known = split_known(e->config, e->train, kept);
     const fit_job job = {e, &p.net, &p.train, &known, held, &id, seed, NULL};
     const int code = fit(&job, built, past ? past : &own, &trainer);
     own_lines = own.at;
@@ -152,7 +134,7 @@ int experiment_once(const experiment *e, const row_list *kept, const row_list *h
     if (held_out && held->n)
         TRY(together_ask(held_out, &(const asking){e, &p.net, &p.train, held, scores_of_trainer, trainer, NULL}));
     if (!model) return CLI_OK;
-    TRY(finish_model(e, p.net, trainer, model));
+    TRY(experiment_trained(e, p.net, trainer, model));
     return recipe_attach(e->context, *model, e->config, e->train, e->words, p.fill);
 }
 
@@ -265,7 +247,7 @@ static int check_split(const experiment *e, const row_list *kept, const row_list
     experiment brief = *e;
     AUTO(model) *model = NULL;
     scores found;
-    AUTO_ROWS known = with_targets(e, held);
+    AUTO_ROWS known = split_known(e->config, e->train, held);
     if (held->n && !known.n) return cli_fail("a part that is held out has no sequence with a known target");
     if (e->config->score == SCORE_AUC && held->n)
         TRY(check_ranked(e->train, held, "[train] score = auc", "a part that is held out"));

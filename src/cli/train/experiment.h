@@ -23,6 +23,11 @@ enum { EXPERIMENT_FOLDS = 64 };
 int experiment_once(const experiment *e, const row_list *kept, const row_list *held, const row_list *asked,
                     int from_test, uint64_t seed, scores *found, scores *held_out, history *past, rnnp_model **model);
 
+/* The model that a trainer has come to, which gives values in the units of the targets. */
+int experiment_trained(const experiment *e, network net, const rnnp_trainer *trainer, rnnp_model **model);
+/* Weights of a label's two answers in the loss, as if they were two classes: n / (2 n of the answer). */
+void experiment_weigh_answers(const double counts[2], float weights[2]);
+
 /* What can be known before a training: that parts are not empty, that a score and a ROC curve are defined on what
  * they are of, that the network can be built and trained, that its output fits the data, that the model to start from
  * can be read. `final`: a model of all training data is trained, too, with config->seeds seeds. */
@@ -84,7 +89,8 @@ int task_check_outputs(const task *t, const output_file *more, size_t n_more, co
 int task_open(task *t, const char *words, int for_checkpoint);
 /* The training set or (testing) the test set alone, whose columns and classes are those of `like` (NULL: its own). */
 int task_read_set(task *t, int testing, const dataset *like, int grow, dataset *set);
-/* Both, the test set like the training set, and whether they have what the loss needs. */
+/* Both, the test set like the training set, and whether they have what the loss needs. Targets may be missing when
+ * there is `like`, which is of all sites of a federation. */
 int task_read(task *t, const dataset *like, int grow);
 void task_close(task *t);
 #define AUTO_TASK __attribute__((cleanup(task_close))) task

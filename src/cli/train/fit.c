@@ -148,18 +148,6 @@ static int weigh_class(const fitting *f, const char *item)
     return config_blame(config, "train", "class_weights", "class_weights: there is no class '%.80s'", name);
 }
 
-/* Adds up sequences, or steps, of each class among those that are trained on; missing ones do not count. */
-static void count_classes(const fit_job *job, float *count)
-{
-    const dataset *set = job->set;
-    for (size_t i = 0; i < job->kept->n; i++) {
-        const size_t row = job->kept->at[i];
-        if (set->label && !set->step_label) count[set->label[row]] += 1.0f;
-        for (size_t s = set->first[row]; set->step_label && s < set->first[row + 1]; s++)
-            if (set->step_label[s] >= 0) count[set->step_label[s]] += 1.0f;
-    }
-}
-
 /* Of each class 1, or n / (classes * n of the class) of what is trained on; times what is given. */
 static int weigh_classes(fitting *f, rnnp_train_options *options)
 {
@@ -168,10 +156,15 @@ static int weigh_classes(fitting *f, rnnp_train_options *options)
     const train_config *config = job->e->config;
     const size_t K = job->set->classes;
     double n = 0;
+    FREED double *own = NULL;
     if ((!config->balanced && !config->class_weights.n) || !K || !target_is_class(config->target)) return CLI_OK;
     f->class_weights = cli_alloc(K, sizeof *f->class_weights);
-    if (config->balanced && !round) count_classes(job, f->class_weights);
-    for (size_t k = 0; k < K && config->balanced && round; k++) f->class_weights[k] = (float)round->class_counts[k];
+    if (config->balanced && !round) {
+        own = cli_alloc(K, sizeof *own);
+        dataset_count_classes(job->set, job->kept->at, job->kept->n, own);
+    }
+    for (size_t k = 0; k < K && config->balanced; k++)
+        f->class_weights[k] = (float)(round ? round->class_counts : own)[k];
     for (size_t k = 0; k < K; k++) n += (double)f->class_weights[k];
     for (size_t k = 0; k < K; k++)
         f->class_weights[k] =

@@ -137,6 +137,8 @@ static rnnp_status count_classes(scores *s, const labelled *k)
 static int measure_classes(scores *s)
 {
     AUTO_LABELLED k = find_labelled(s);
+    s->items = s->at[s->n];
+    s->labelled = k.n;
     if (!k.n) return CLI_OK; /* no labels: predictions alone */
     free(s->confusion);
     free(s->per_class);
@@ -196,20 +198,11 @@ static void print_calibrated(const char *name, double value, double before)
     if (before > 0) printf(" (%.4f before)", before);
 }
 
-/* How many items there are, and what is not said of single sequences. */
-static void print_items(const scores *s, const train_config *config)
-{
-    size_t known = 0;
-    if (config->target != TARGET_STEP_LABEL) return;
-    for (size_t i = 0; i < s->at[s->n]; i++) known += s->truth[i] >= 0;
-    printf(", %zu steps, %zu of them with a label", s->at[s->n], known);
-}
-
 void scores_print(const scores *s, const dataset *set, const train_config *config, const char *what)
 {
     const int labels = config->target == TARGET_LABELS;
     printf("%s: %zu sequences", what, s->n);
-    print_items(s, config);
+    if (config->target == TARGET_STEP_LABEL) printf(", %zu steps, %zu of them with a label", s->items, s->labelled);
     if (s->weight > 0) printf(", loss %.5g", s->loss);
     if (s->elements > 0) printf(", mean squared error %.5g", s->squares / s->elements);
     if (s->elements > 0 && config->target == TARGET_NEXT) printf(", persistence %.5g", s->changes / s->elements);
@@ -220,8 +213,8 @@ void scores_print(const scores *s, const dataset *set, const train_config *confi
                s->average_precision);
     if (labels && !isnan(s->summary.f1)) printf(", macro F1 %.4f", s->summary.f1);
     if (labels && !isnan(s->micro.auc))
-        printf(", micro ROC AUC %.4f, micro average precision %.4f, micro F1 %.4f", s->micro.auc,
-               s->micro.average_precision, s->micro.f1);
+        printf(", micro ROC AUC %.4f, micro average precision %.4f", s->micro.auc, s->micro.average_precision);
+    if (labels && !isnan(s->summary.f1)) printf(", micro F1 %.4f", s->micro.f1);
     if (!isnan(s->r2)) printf(", mean R2 %.4f", s->r2);
     if (!isnan(s->brier)) print_calibrated("Brier", s->brier, s->brier_before);
     if (!isnan(s->calibration)) print_calibrated("calibration error", s->calibration, s->calibration_before);

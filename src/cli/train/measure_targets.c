@@ -56,11 +56,16 @@ static target_metrics measure_value(const scores *s, size_t k)
 
 void scores_measure_values(scores *s)
 {
+    begin(s);
+    for (size_t k = 0; k < s->targets; k++) s->per_target[k] = measure_value(s, k);
+    scores_mean_values(s);
+}
+
+void scores_mean_values(scores *s)
+{
     double sum = 0, defined = 0;
     size_t known = 0;
-    begin(s);
     for (size_t k = 0; k < s->targets; k++) {
-        s->per_target[k] = measure_value(s, k);
         known += s->per_target[k].n;
         if (isnan(s->per_target[k].r2)) continue;
         sum += s->per_target[k].r2;
@@ -71,6 +76,13 @@ void scores_measure_values(scores *s)
 }
 
 /* ---- Labels ---- */
+
+void scores_count_answers(target_metrics *m)
+{
+    m->precision = m->said > 0 ? m->hits / m->said : 0;
+    m->recall = m->positive ? m->hits / (double)m->positive : 0;
+    m->f1 = m->positive || m->said > 0 ? 2 * m->hits / ((double)m->positive + m->said) : 0;
+}
 
 /* Of n answers; areas are NaN unless there are both. */
 static target_metrics measure_answers(size_t n, const float *p, const int32_t *truth)
@@ -84,9 +96,7 @@ static target_metrics measure_answers(size_t n, const float *p, const int32_t *t
     }
     if (rnnp_metrics_ranking(n, p, truth, NULL, scratch, &m.auc, &m.average_precision, NULL, NULL) != RNNP_OK)
         m.auc = m.average_precision = NAN;
-    m.precision = m.said > 0 ? m.hits / m.said : 0;
-    m.recall = m.positive ? m.hits / (double)m.positive : 0;
-    m.f1 = m.positive || m.said > 0 ? 2 * m.hits / ((double)m.positive + m.said) : 0;
+    scores_count_answers(&m);
     return m;
 }
 
@@ -102,27 +112,35 @@ static size_t add_answers(const scores *s, size_t k, size_t n, float *p, int32_t
     return n;
 }
 
-/* Means over columns leave out those of which nothing can be said: without both answers an area, without a positive one
- * the F1, as with classes that do not occur. */
 void scores_measure_labels(scores *s)
 {
     FREED float *p = cli_alloc(s->n * s->targets + 1, sizeof *p);
     FREED int32_t *truth = cli_alloc(s->n * s->targets + 1, sizeof *truth);
-    double auc = 0, precision = 0, f1 = 0, ranked = 0, occur = 0;
     size_t n = 0;
     begin(s);
     for (size_t k = 0; k < s->targets; k++) {
         const size_t before = n;
         n = add_answers(s, k, n, p, truth);
-        const target_metrics m = s->per_target[k] = measure_answers(n - before, p + before, truth + before);
+        s->per_target[k] = measure_answers(n - before, p + before, truth + before);
+    }
+    s->micro = measure_answers(n, p, truth);
+    scores_mean_labels(s);
+}
+
+/* Columns of which nothing can be said are left out: without both answers an area, without a positive one the F1, as
+ * with classes that do not occur. */
+void scores_mean_labels(scores *s)
+{
+    double auc = 0, precision = 0, f1 = 0, ranked = 0, occur = 0;
+    for (size_t k = 0; k < s->targets; k++) {
+        const target_metrics m = s->per_target[k];
         if (!isnan(m.auc)) auc += m.auc, precision += m.average_precision, ranked++;
         if (m.positive) f1 += m.f1, occur++;
     }
-    s->micro = measure_answers(n, p, truth);
     s->auc = ranked > 0 ? auc / ranked : NAN;
     s->average_precision = ranked > 0 ? precision / ranked : NAN;
     s->summary.f1 = occur > 0 ? f1 / occur : NAN;
-    if (!n) forget(s);
+    if (!s->micro.n) forget(s);
 }
 
 /* ---- The report ---- */

@@ -154,9 +154,42 @@ double dataset_sum(const dataset *set, const uint32_t *rows, size_t n, size_t fe
     return sum;
 }
 
+double dataset_sum_target(const dataset *set, const uint32_t *rows, size_t n, size_t target, const double *mean,
+                          double *count)
+{
+    double sum = 0;
+    *count = 0;
+    for (size_t i = 0; i < n && set->y; i++) {
+        const double y = (double)set->y[rows[i] * set->targets + target];
+        if (isnan(y)) continue;
+        sum += mean ? (y - *mean) * (y - *mean) : y;
+        ++*count;
+    }
+    return sum;
+}
+
+void dataset_count_answers(const dataset *set, const uint32_t *rows, size_t n, size_t target, double counts[2])
+{
+    counts[0] = counts[1] = 0;
+    for (size_t i = 0; i < n && set->y; i++) {
+        const float y = set->y[rows[i] * set->targets + target];
+        if (!isnan(y)) counts[y > 0]++;
+    }
+}
+
+void dataset_count_classes(const dataset *set, const uint32_t *rows, size_t n, double *counts)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (set->label && !set->step_label) counts[set->label[rows[i]]]++;
+        for (size_t s = set->first[rows[i]]; set->step_label && s < set->first[rows[i] + 1]; s++)
+            if (set->step_label[s] >= 0) counts[set->step_label[s]]++;
+    }
+}
+
 float dataset_deviation(double squares, double count)
 {
-    return count > 0 && squares > 0 ? (float)sqrt(squares / count) : 1.0f;
+    const float deviation = count > 0 ? (float)sqrt(squares / count) : 0.0f;
+    return deviation > 0 ? deviation : 1.0f;
 }
 
 void dataset_scale(const dataset *set, const uint32_t *rows, size_t n, float *means, float *deviations)

@@ -55,6 +55,14 @@ row_list split_all(const dataset *set)
     return all;
 }
 
+row_list split_known(const train_config *config, const dataset *set, const row_list *from)
+{
+    row_list known = {cli_alloc(from->n + 1, sizeof *known.at), 0};
+    for (size_t i = 0; i < from->n; i++)
+        if (dataset_has_target(config, set, from->at[i])) known.at[known.n++] = from->at[i];
+    return known;
+}
+
 static int by_number(const void *a, const void *b)
 {
     const size_t x = *(const size_t *)a, y = *(const size_t *)b;

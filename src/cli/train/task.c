@@ -99,13 +99,13 @@ static void describe(const task *t)
     putchar('\n');
 }
 
-/* Whether there is something to learn. */
-static int check_targets(const train_config *c, const dataset *set)
+/* Whether there is something to learn, unless others may have it (together). */
+static int check_targets(const train_config *c, const dataset *set, int together)
 {
-    size_t known = 0;
+    size_t known = (size_t)together;
     for (size_t i = 0; i < set->n; i++) known += (size_t)dataset_has_target(c, set, i);
     if (!known) return cli_fail("%s has no %s", c->train, c->target == TARGET_VALUES ? "targets" : "labels");
-    for (size_t k = 0; k < set->targets; k++) {
+    for (size_t k = 0; k < set->targets && !together; k++) {
         size_t i = 0;
         while (i < set->n && isnan(set->y[i * set->targets + k])) i++;
         if (i == set->n) return cli_fail("%s: target '%.80s' is missing everywhere", c->train, set->target_names[k]);
@@ -124,7 +124,7 @@ int task_read(task *t, const dataset *like_train, int grow)
     if (!classes) like.classes = 0; /* labels are for judging alone: a test set may have some of its own */
     if (*c->test) TRY(task_read_set(t, 1, &like, 0, &t->test_set));
     if (classes && *c->test && !t->test_set.classes) dataset_adopt_classes(&t->train, &t->test_set);
-    return check_targets(c, &t->train);
+    return check_targets(c, &t->train, like_train != NULL);
 }
 
 int task_open(task *t, const char *words, int for_checkpoint)

@@ -90,6 +90,7 @@ typedef struct scores {
     size_t *at;           /* [n + 1] the first item of each sequence */
     float *p, *error;
     int32_t *truth;                    /* [items] its class, -1: not known */
+    size_t items, labelled;            /* of classes: how many items there are, and how many have a label */
     float *y;                          /* [n][targets], NaN: not known */
     target_metrics *per_target, micro; /* micro: of all labels as if they were one */
     double r2;                         /* mean over values */
@@ -140,6 +141,11 @@ int scores_measure(scores *s, const train_config *config);
 /* measure_targets.c: those of columns, from p and y. */
 void scores_measure_values(scores *s);
 void scores_measure_labels(scores *s);
+/* What follows from counts of a label's answers. */
+void scores_count_answers(target_metrics *m);
+/* Means over the columns, of which each is known. */
+void scores_mean_values(scores *s);
+void scores_mean_labels(scores *s);
 /* A line for each column. */
 void scores_print_targets(const scores *s, const dataset *set, data_target target);
 /* Smaller is better; NaN where it makes no sense. */
@@ -175,7 +181,7 @@ typedef struct history {
 typedef struct fit_round {
     size_t first, epochs;       /* epochs before it, epochs of it */
     const float *parameters;    /* of fit_copy, to begin with; NULL: those of the seed */
-    const double *class_counts; /* [classes] sequences of all sites: what balanced is by */
+    const double *class_counts; /* [classes] sequences or steps of all sites: what balanced is by */
     float proximal;             /* weight of the proximal term around `parameters` */
 } fit_round;
 
