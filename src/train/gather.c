@@ -28,28 +28,53 @@ static size_t cut(const rnnp_peers *peers, size_t bytes, size_t first, size_t n,
     return n > one ? 2 : 1;
 }
 
-static rnnp_status exchange(const rnnp_peers *peers, size_t bytes, char *all, size_t have, size_t n)
+/* The next round. */
+static rnnp_status begin_round(rnnp_gathering *s)
 {
-    const size_t to = (peers->rank + peers->ranks - have) % peers->ranks, from = (peers->rank + have) % peers->ranks;
+    const rnnp_peers *peers = s->peers;
+    const size_t more = peers->ranks - s->have, n = s->have < more ? s->have : more;
+    const size_t to = (peers->rank + more) % peers->ranks, from = (peers->rank + s->have) % peers->ranks;
     piece out[2], in[2];
-    size_t request[4], requests = 0;
-    const size_t n_out = cut(peers, bytes, peers->rank, n, out), n_in = cut(peers, bytes, from, n, in);
+    const size_t n_out = cut(peers, s->bytes, peers->rank, n, out), n_in = cut(peers, s->bytes, from, n, in);
     rnnp_status status = RNNP_OK;
-    for (size_t i = 0; i < n_in && status == RNNP_OK; i++, requests++)
-        status = peers->receive(peers->user, from, RNNP_TAG_WORDS, all + in[i].at, in[i].bytes, &request[requests]);
-    for (size_t i = 0; i < n_out && status == RNNP_OK; i++, requests++)
-        status = peers->send(peers->user, to, RNNP_TAG_WORDS, all + out[i].at, out[i].bytes, &request[requests]);
-    for (size_t i = 0; i < requests && status == RNNP_OK; i++) status = peers->wait(peers->user, request[i]);
+    s->n_requests = s->ended = 0;
+    for (size_t i = 0; i < n_in && status == RNNP_OK; i++, s->n_requests++)
+        status = peers->receive(peers->user, from, RNNP_TAG_WORDS, s->all + in[i].at, in[i].bytes,
+                                &s->request[s->n_requests]);
+    for (size_t i = 0; i < n_out && status == RNNP_OK; i++, s->n_requests++)
+        status =
+            peers->send(peers->user, to, RNNP_TAG_WORDS, s->all + out[i].at, out[i].bytes, &s->request[s->n_requests]);
     return status;
+}
+
+void rnnp_gathering_begin(rnnp_gathering *gathering, const rnnp_peers *peers, size_t bytes, void *all)
+{
+    *gathering = (rnnp_gathering){.peers = peers, .bytes = bytes, .all = all};
+}
+
+rnnp_status rnnp_gathering_go_on(rnnp_gathering *s, int wait, int *done)
+{
+    const rnnp_peers *peers = s->peers;
+    rnnp_status status = RNNP_OK;
+    for (;;) {
+        for (; s->ended < s->n_requests; s->ended++) {
+            *done = 1;
+            status = wait ? peers->wait(peers->user, s->request[s->ended])
+                          : peers->test(peers->user, s->request[s->ended], done);
+            if (status != RNNP_OK || !*done) return status;
+        }
+        s->have = s->have == 0 ? 1 : 2 * s->have < peers->ranks ? 2 * s->have : peers->ranks;
+        *done = s->have == peers->ranks;
+        if (*done || (status = begin_round(s)) != RNNP_OK) return status;
+    }
 }
 
 rnnp_status rnnp_peers_share(const rnnp_context *context, const rnnp_peers *peers, size_t bytes, void *all)
 {
-    rnnp_status status = RNNP_OK;
-    for (size_t have = 1; have < peers->ranks && status == RNNP_OK; have *= 2) {
-        const size_t more = peers->ranks - have;
-        status = exchange(peers, bytes, all, have, have < more ? have : more);
-    }
+    rnnp_gathering gathering;
+    int done;
+    rnnp_gathering_begin(&gathering, peers, bytes, all);
+    const rnnp_status status = rnnp_gathering_go_on(&gathering, 1, &done);
     return status == RNNP_OK ? RNNP_OK : rnnp_peers_fail(context, peers, status);
 }
 

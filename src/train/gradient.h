@@ -23,8 +23,15 @@ typedef struct rnnp_slice {
     uint64_t seed, step;
     const uint32_t *rows;
     size_t n_rows;
-    int training; /* 0: evaluation, dropout is the identity */
+    int training;                 /* 0: evaluation, dropout is the identity */
+    void (*meanwhile)(void *arg); /* NULL, or to be called every now and then by what takes long */
+    void *arg;
 } rnnp_slice;
+
+static inline void rnnp_slice_meanwhile(const rnnp_slice *slice)
+{
+    if (slice->meanwhile) slice->meanwhile(slice->arg);
+}
 
 /* Sizes are concrete. It is also used to ask what memory a node needs. */
 typedef struct rnnp_gradient_shape {

@@ -94,8 +94,10 @@ static size_t reasons_bytes(const rnnp_trainer *t) { return t->peers.ranks * RNN
 void rnnp_trainer_leave(rnnp_trainer *t)
 {
     rnnp_free(t->context, t->words, t->peers.ranks * sizeof *t->words);
+    rnnp_free(t->context, t->outcomes, t->peers.ranks * sizeof *t->outcomes);
     rnnp_free(t->context, t->reasons, reasons_bytes(t));
     t->words = NULL;
+    t->outcomes = NULL;
     t->reasons = NULL;
     memset(&t->peers, 0, sizeof t->peers);
 }
@@ -104,9 +106,10 @@ static rnnp_status join(rnnp_trainer *t, const rnnp_peers *peers, introduction *
 {
     t->peers = *peers;
     t->words = rnnp_calloc(t->context, peers->ranks * sizeof *t->words);
+    t->outcomes = rnnp_calloc(t->context, peers->ranks * sizeof *t->outcomes);
     t->reasons = rnnp_calloc(t->context, reasons_bytes(t));
     introduce(t, &all[peers->rank]);
-    if (!t->words || !t->reasons) all[peers->rank].status = RNNP_ERR_MEMORY;
+    if (!t->words || !t->outcomes || !t->reasons) all[peers->rank].status = RNNP_ERR_MEMORY;
     const rnnp_status status = rnnp_peers_share(t->context, peers, sizeof *all, all);
     return status == RNNP_OK ? compare(t, peers, all) : status;
 }
@@ -121,7 +124,7 @@ rnnp_status rnnp_trainer_join(rnnp_trainer *trainer, const rnnp_peers *peers)
     trainer->compared = 0;
     if (!peers) return RNNP_OK;
     if ((status = rnnp_peers_check(trainer->context, peers, &own)) != RNNP_OK) return status;
-    if (rnnp_mul_overflow(own.ranks, sizeof(rnnp_word), &bytes) || bytes > SIZE_MAX / 8)
+    if (rnnp_mul_overflow(own.ranks, sizeof(rnnp_outcome), &bytes) || bytes > SIZE_MAX / 8)
         return rnnp_fail(trainer->context, RNNP_ERR_ARG, "%zu processes", own.ranks);
     introduction *all = rnnp_alloc(trainer->context, own.ranks * sizeof *all);
     if (!all) return RNNP_ERR_MEMORY;

@@ -70,8 +70,10 @@ static rnnp_status list_parameters(rnnp_trainer *t)
         describe(t, (int32_t)v, p);
         t->parameter_of[v] = (int32_t)t->n_parameters++;
         p->offset = t->floats;
+        p->first_block = t->n_blocks;
+        p->n_blocks = (p->elements + RNNP_UPDATE_ELEMENTS - 1) / RNNP_UPDATE_ELEMENTS;
         t->floats += (p->elements + LINE_FLOATS - 1) / LINE_FLOATS * LINE_FLOATS;
-        t->n_blocks += (p->elements + RNNP_UPDATE_ELEMENTS - 1) / RNNP_UPDATE_ELEMENTS;
+        t->n_blocks += p->n_blocks;
     }
     return RNNP_OK;
 }

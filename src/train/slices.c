@@ -7,8 +7,8 @@
  * the gradient, and in the same way the sum of losses.
  *
  * Each thread takes neighbouring slices in ascending order and adds siblings as soon as it has both, so that a stack of
- * about log2 S gradients is all it needs. What is left on the stacks are nodes of the tree, in the order of their
- * slices; they are added in the end, element by element in the same order, so that threads can share the elements.
+ * about log2 S gradients is all it needs. What its last slice leaves on the stack are nodes of the tree, which are
+ * added to those of the other threads in the end (joins.c), in the order of their slices.
  */
 #include "training.h"
 #include "tree.h"
@@ -36,17 +36,13 @@ static size_t stack_depth(size_t from, size_t to)
     return most;
 }
 
-/* Of all threads; the first one may find itself alone. */
 static size_t measure_buffers(rnnp_pass *pass)
 {
     size_t n = 0, from, to;
     for (size_t i = 0; i < pass->threads; i++) {
         rnnp_share(pass->to - pass->from, i, pass->threads, &from, &to);
-        const size_t depth = stack_depth(pass->from + from, pass->from + to);
-        const size_t alone = i == 0 ? stack_depth(pass->from, pass->to) : 0;
-
         pass->trainer->workers[i].first_buffer = n;
-        n += depth > alone ? depth : alone;
+        n += stack_depth(pass->from + from, pass->from + to);
     }
     return n;
 }
@@ -66,8 +62,9 @@ size_t rnnp_pass_measure(rnnp_pass *pass)
     if (rnnp_mul_overflow(pass->buffers - 1, pass->buffer_bytes, &extra) ||
         rnnp_mul_overflow(pass->threads, pass->slice_bytes, &slices))
         return SIZE_MAX;
-    return rnnp_add_bytes(rnnp_peers_measure(pass),
-                          rnnp_add_bytes(extra, rnnp_add_bytes(pass->prepared_bytes, slices)));
+    pass->joins_bytes = rnnp_joins_measure(pass);
+    const size_t own = rnnp_add_bytes(rnnp_add_bytes(extra, pass->prepared_bytes), slices);
+    return rnnp_add_bytes(rnnp_add_bytes(own, pass->joins_bytes), rnnp_exchange_measure(pass));
 }
 
 /* ---- Slices ---- */
@@ -80,121 +77,109 @@ static void add_gradients(const rnnp_trainer *t, float *sum, const float *x)
     }
 }
 
-static rnnp_status run_slice(const rnnp_pass *pass, const rnnp_worker *worker, char *memory, size_t slice, double *loss)
+void rnnp_pass_meanwhile(void *pass)
+{
+    rnnp_joins_help(pass);
+    rnnp_peers_go_on(pass);
+}
+
+/* `node`: of the pass, when the slice is the last one of its thread and gradients are wanted; else SIZE_MAX. */
+static rnnp_status run_slice(const rnnp_pass *pass, const rnnp_worker *worker, char *memory, size_t slice, size_t node,
+                             double *loss)
 {
     const rnnp_trainer *t = pass->trainer;
     uint32_t rows[RNNP_SLICE_ROWS];
-    rnnp_tape_run run = {.pass = pass, .memory = memory, .first = slice * RNNP_SLICE_ROWS};
+    rnnp_tape_run run = {.pass = pass, .memory = memory, .first = slice * RNNP_SLICE_ROWS, .node = node};
     run.tape = pass->tape[pass->tape[1] && slice + 1 == pass->slices];
     run.gradient = rnnp_pass_buffer(pass, worker->first_buffer + worker->n_nodes);
+    run.closes = node != SIZE_MAX;
     for (size_t r = 0; r < run.tape->rows; r++) rows[r] = (uint32_t)(run.first + r);
     run.slice = (rnnp_slice){
         .seed = t->options.seed, .step = t->steps, .rows = rows, .n_rows = run.tape->rows, .training = pass->training};
+    if (pass->exchange) {
+        run.slice.meanwhile = rnnp_pass_meanwhile;
+        run.slice.arg = (rnnp_pass *)pass;
+    }
     *loss = 0;
     return rnnp_tape_run_slice(&run, loss);
 }
 
-static void run_share(const rnnp_pass *pass, rnnp_worker *worker, char *memory, size_t from, size_t to)
+static void join_tops(const rnnp_pass *pass, rnnp_worker *worker)
 {
+    for (; rnnp_tree_can_join(worker->node, worker->n_nodes); worker->n_nodes--) {
+        const size_t top = worker->first_buffer + worker->n_nodes - 1;
+        rnnp_tree_join(worker->node, worker->n_nodes);
+        if (pass->backward) add_gradients(pass->trainer, rnnp_pass_buffer(pass, top - 1), rnnp_pass_buffer(pass, top));
+    }
+}
+
+/* A node of the process that ends before the thread's share does is complete, as far as this thread goes. */
+static size_t close_node(rnnp_pass *pass, size_t node, size_t slice)
+{
+    if (node >= pass->n_nodes || slice + 1 < rnnp_joins_end(pass, node)) return node;
+    for (size_t i = 0; i < pass->trainer->n_parameters; i++) rnnp_joins_leave(pass, node, i);
+    return node + 1;
+}
+
+static void run_share(rnnp_pass *pass, rnnp_worker *worker, char *memory, size_t from, size_t to)
+{
+    size_t node = 0;
     worker->n_nodes = 0;
     worker->status = RNNP_OK;
+    while (node < pass->n_nodes && rnnp_joins_end(pass, node) <= from) node++;
     for (size_t s = from; s < to; s++) {
-        rnnp_tree_node *node = worker->node;
+        const int last = s + 1 == to;
         double loss;
-        worker->status = run_slice(pass, worker, memory, s, &loss);
+        worker->status = run_slice(pass, worker, memory, s, last && pass->n_nodes ? node : SIZE_MAX, &loss);
         if (worker->status != RNNP_OK) { /* sentences are a thread's own: the caller says it again */
             snprintf(worker->sentence, sizeof worker->sentence, "%s", rnnp_last_error(pass->trainer->context));
             return;
         }
-        node[worker->n_nodes++] = (rnnp_tree_node){0, s, loss};
-        for (; rnnp_tree_can_join(node, worker->n_nodes); worker->n_nodes--) {
-            const size_t top = worker->first_buffer + worker->n_nodes - 1;
-            rnnp_tree_join(node, worker->n_nodes);
-            if (pass->backward)
-                add_gradients(pass->trainer, rnnp_pass_buffer(pass, top - 1), rnnp_pass_buffer(pass, top));
-        }
+        worker->node[worker->n_nodes++] = (rnnp_tree_node){0, s, loss};
+        if (last) return;
+        join_tops(pass, worker);
+        node = close_node(pass, node, s);
     }
 }
+
+enum { PREPARE, RUN, JOIN, PHASES };
 
 static void slices_phase(void *arg, size_t phase, size_t i, size_t n)
 {
     rnnp_pass *pass = arg;
     char *memory = pass->slice + i * pass->slice_bytes;
     size_t from, to;
-    if (phase == 0) {
-        const rnnp_tape *tape = pass->tape[0];
-        rnnp_tape_prepare(pass->trainer, tape, pass->prepared, (rnnp_tensor *)(void *)(memory + tape->slots), i, n);
-        return;
-    }
-    if (i == 0) { /* alone, with a team that was meant to have more: the others have done nothing */
-        for (size_t w = n; w < pass->threads; w++) {
-            pass->trainer->workers[w].n_nodes = 0;
-            pass->trainer->workers[w].status = RNNP_OK;
+    if (phase == PREPARE) {
+        rnnp_tape_prepare(pass->trainer, pass->tape[0], pass->prepared,
+                          (rnnp_tensor *)(void *)(memory + pass->tape[0]->slots), i, n);
+    } else if (phase == RUN) {
+        for (size_t w = i; w < pass->threads; w += n) { /* alone: all shares, one after another */
+            rnnp_share(pass->to - pass->from, w, pass->threads, &from, &to);
+            run_share(pass, &pass->trainer->workers[w], memory, pass->from + from, pass->from + to);
         }
-    }
-    rnnp_share(pass->to - pass->from, i, n, &from, &to);
-    run_share(pass, &pass->trainer->workers[i], memory, pass->from + from, pass->from + to);
-}
-
-/* ---- What is left on the stacks ---- */
-
-enum { MOST_ADDS = 2 * RNNP_TREE_NODES };
-
-typedef struct left_over {
-    rnnp_pass *pass;
-    size_t sum[MOST_ADDS], add[MOST_ADDS]; /* buffers to be added before the next thread's nodes come */
-    size_t n_adds;
-} left_over;
-
-static void add_phase(void *arg, size_t phase, size_t i, size_t n)
-{
-    const left_over *l = arg;
-    const rnnp_trainer *t = l->pass->trainer;
-    size_t from, to;
-    (void)phase;
-    rnnp_share(t->n_blocks, i, n, &from, &to);
-    for (size_t b = from; b < to; b++) {
-        const rnnp_update_block *block = &t->blocks[b];
-        for (size_t a = 0; a < l->n_adds && !t->parameters[block->parameter].info.frozen; a++)
-            rnnp_train_add(t, rnnp_pass_buffer(l->pass, l->sum[a]) + block->offset,
-                           rnnp_pass_buffer(l->pass, l->add[a]) + block->offset, block->n);
+    } else {
+        rnnp_joins_help(pass);
     }
 }
 
-static void run_adds(left_over *l)
+/* The losses of the nodes that all threads' slices add up to, added as the gradients are. */
+static void join_losses(rnnp_pass *pass)
 {
-    if (l->n_adds && l->pass->backward)
-        rnnp_team_phases(l->pass->threads > 1 ? l->pass->trainer->context->team : NULL, l->pass->threads, 1, add_phase,
-                         l);
-    l->n_adds = 0;
-}
-
-static void join_tops(left_over *l)
-{
-    rnnp_pass *pass = l->pass;
-    for (; rnnp_tree_can_join(pass->node, pass->n_nodes); pass->n_nodes--) {
-        l->sum[l->n_adds] = pass->at[pass->n_nodes - 2];
-        l->add[l->n_adds++] = pass->at[pass->n_nodes - 1];
-        rnnp_tree_join(pass->node, pass->n_nodes);
-    }
-}
-
-static void join_stacks(rnnp_pass *pass)
-{
-    left_over l = {.pass = pass};
-    pass->n_nodes = 0;
+    size_t n = 0;
     for (size_t i = 0; i < pass->threads; i++) {
         const rnnp_worker *worker = &pass->trainer->workers[i];
         for (size_t k = 0; k < worker->n_nodes; k++) {
-            pass->node[pass->n_nodes] = worker->node[k];
-            pass->at[pass->n_nodes++] = worker->first_buffer + k;
-            join_tops(&l);
+            pass->node[n++] = worker->node[k];
+            for (; rnnp_tree_can_join(pass->node, n); n--) rnnp_tree_join(pass->node, n);
         }
-        run_adds(&l);
     }
-    while (rnnp_tree_rise(pass->node, pass->n_nodes, pass->slices)) join_tops(&l);
-    run_adds(&l);
+    while (rnnp_tree_rise(pass->node, n, pass->slices))
+        for (; rnnp_tree_can_join(pass->node, n); n--) rnnp_tree_join(pass->node, n);
+    pass->n_nodes = n;
 }
+
+/* The tape of attributions has gradients of inputs alone. */
+static int adds(const rnnp_pass *pass) { return pass->backward && !pass->trainer->explains; }
 
 rnnp_status rnnp_pass_run(rnnp_pass *pass)
 {
@@ -202,12 +187,16 @@ rnnp_status rnnp_pass_run(rnnp_pass *pass)
     pass->extra = t->work;
     pass->prepared = pass->extra + (pass->buffers - 1) * pass->buffer_bytes;
     pass->slice = pass->prepared + pass->prepared_bytes;
-    pass->parts = pass->slice + pass->threads * pass->slice_bytes;
-    rnnp_team_phases(pass->threads > 1 ? t->context->team : NULL, pass->threads, 2, slices_phase, pass);
+    pass->states = (rnnp_join_state *)(void *)(pass->slice + pass->threads * pass->slice_bytes);
+    pass->joins = (rnnp_join *)(void *)(pass->states + pass->n_nodes * t->n_parameters);
+    pass->parts = (char *)pass->states + pass->joins_bytes;
+    rnnp_joins_plan(pass);
+    rnnp_team_phases(pass->threads > 1 ? t->context->team : NULL, pass->threads, adds(pass) ? PHASES : JOIN,
+                     slices_phase, pass);
     for (size_t i = 0; i < pass->threads; i++) {
         if (t->workers[i].status != RNNP_OK)
             return rnnp_fail(t->context, t->workers[i].status, "%s", t->workers[i].sentence);
     }
-    join_stacks(pass);
+    join_losses(pass);
     return RNNP_OK;
 }

@@ -320,6 +320,13 @@ static void scatter_d_inputs(const rnnp_tape_run *run)
     }
 }
 
+/* Which parameters have their gradient when the backward pass of a call has gone by; SIZE_MAX: from the beginning. */
+static void leave(const rnnp_tape_run *run, size_t call)
+{
+    for (size_t i = 0; run->closes && i < run->pass->trainer->n_parameters; i++)
+        if (run->tape->last_call[i] == call) rnnp_joins_leave((rnnp_pass *)run->pass, run->node, i);
+}
+
 rnnp_status rnnp_tape_run_slice(const rnnp_tape_run *run, double *loss)
 {
     const rnnp_tape *tape = run->tape;
@@ -328,6 +335,7 @@ rnnp_status rnnp_tape_run_slice(const rnnp_tape_run *run, double *loss)
     gather_inputs(run);
     for (size_t c = 0; c < tape->n_calls && status == RNNP_OK; c++) {
         if (batch->outputs || tape->calls[c].for_loss) status = run_forward(run, &tape->calls[c]);
+        rnnp_slice_meanwhile(&run->slice);
     }
     if (status != RNNP_OK) return status;
     scatter_outputs(run);
@@ -337,8 +345,12 @@ rnnp_status rnnp_tape_run_slice(const rnnp_tape_run *run, double *loss)
         run_loss(run, loss);
     if (!run->pass->backward) return RNNP_OK;
     clear_unreached(run);
+    leave(run, SIZE_MAX);
     for (size_t c = tape->n_calls; c-- > 0 && status == RNNP_OK;) {
-        if (tape->calls[c].backward) status = run_backward(run, &tape->calls[c]);
+        if (!tape->calls[c].backward) continue;
+        status = run_backward(run, &tape->calls[c]);
+        if (status == RNNP_OK) leave(run, c);
+        rnnp_slice_meanwhile(&run->slice);
     }
     if (status == RNNP_OK) scatter_d_inputs(run);
     return status;

@@ -218,15 +218,31 @@ static rnnp_status begin(rnnp_tape_layout *l, struct rnnp_block **scratch)
     l->d_last = rnnp_arena_calloc(context, scratch, model->n_values, sizeof *l->d_last);
     tape->meta = rnnp_arena_calloc(context, arena, model->n_values, sizeof *tape->meta);
     tape->root = rnnp_arena_calloc(context, arena, model->n_values, sizeof *tape->root);
+    tape->last_call = rnnp_arena_calloc(context, arena, l->trainer->n_parameters, sizeof *tape->last_call);
     tape->storage = rnnp_arena_calloc(context, arena, model->n_values, 1);
     tape->needed = rnnp_arena_calloc(context, arena, model->n_values, 1);
     tape->offset = rnnp_arena_calloc(context, arena, model->n_values, sizeof *tape->offset);
     tape->d_offset = rnnp_arena_calloc(context, arena, model->n_values, sizeof *tape->d_offset);
     if (status != RNNP_OK || !l->evaluated || !l->called || !l->for_loss || !l->live || !l->moves || !l->written ||
-        !l->last || !l->d_last || !tape->meta || !tape->root || !tape->storage || !tape->needed || !tape->offset ||
-        !tape->d_offset)
+        !l->last || !l->d_last || !tape->meta || !tape->root || !tape->last_call || !tape->storage || !tape->needed ||
+        !tape->offset || !tape->d_offset)
         return RNNP_ERR_MEMORY;
     return RNNP_OK;
+}
+
+/* Calls go backwards from the last one to the first. */
+static void find_last_calls(rnnp_tape *tape, const rnnp_trainer *t)
+{
+    for (size_t i = 0; i < t->n_parameters; i++) tape->last_call[i] = SIZE_MAX;
+    for (size_t c = tape->n_calls; c-- > 0;) {
+        const rnnp_node *node = tape->calls[c].shape.node;
+        for (size_t i = 0; tape->calls[c].backward && i < node->n_inputs; i++) {
+            const int32_t root = node->inputs[i] == RNNP_NONE ? RNNP_NONE : tape->root[node->inputs[i]];
+            if (root != RNNP_NONE && tape->storage[root] == RNNP_TAPE_PARAMETER &&
+                tape->calls[c].inputs[i].flow != RNNP_FLOW_NONE)
+                tape->last_call[t->parameter_of[root]] = c;
+        }
+    }
 }
 
 static rnnp_status make(rnnp_tape_layout *l, struct rnnp_block **scratch)
@@ -236,7 +252,8 @@ static rnnp_status make(rnnp_tape_layout *l, struct rnnp_block **scratch)
     memcpy(l->tape->meta, l->inf.meta, l->model->n_values * sizeof *l->inf.meta);
     choose_calls(l);
     if ((status = choose_gradients(l)) != RNNP_OK || (status = make_calls(l)) != RNNP_OK) return status;
-    return rnnp_tape_place(l, scratch);
+    if ((status = rnnp_tape_place(l, scratch)) == RNNP_OK) find_last_calls(l->tape, l->trainer);
+    return status;
 }
 
 rnnp_status rnnp_tape_create(const rnnp_trainer *trainer, const rnnp_meta *inputs, const uint8_t *wanted, size_t rows,

@@ -4,8 +4,8 @@
  */
 #include "../fpmode.h"
 #include "../structs.h"
+#include "exchange.h"
 #include "options.h"
-#include "training.h"
 
 #include <math.h>
 #include <string.h>
@@ -200,8 +200,8 @@ static rnnp_status finish(rnnp_pass *pass, int update, rnnp_train_result *result
     return RNNP_OK;
 }
 
-/* Checks the batch and runs the slices of this process. */
-static rnnp_status run_slices(rnnp_pass *pass, const rnnp_train_batch *given, rnnp_train_batch *own)
+/* Checks the batch, and has memory for the slices of this process. */
+static rnnp_status begin_slices(rnnp_pass *pass, const rnnp_train_batch *given, rnnp_train_batch *own)
 {
     rnnp_trainer *t = pass->trainer;
     rnnp_status status;
@@ -212,7 +212,7 @@ static rnnp_status run_slices(rnnp_pass *pass, const rnnp_train_batch *given, rn
         (status = rnnp_pass_target(pass)) != RNNP_OK || (status = rnnp_pass_room(pass)) != RNNP_OK)
         return status;
     if (pass->backward) t->has_gradient = 0;
-    return rnnp_pass_run(pass);
+    return RNNP_OK;
 }
 
 static rnnp_status run_batch(rnnp_trainer *t, const rnnp_train_batch *batch, int training, int update,
@@ -221,12 +221,16 @@ static rnnp_status run_batch(rnnp_trainer *t, const rnnp_train_batch *batch, int
     rnnp_train_batch own;
     rnnp_train_result r = {.struct_size = sizeof r};
     rnnp_pass pass = {.trainer = t, .batch = &own, .training = training, .backward = training};
+    rnnp_exchange exchange;
     rnnp_status status = RNNP_OK;
     if (!t) return RNNP_ERR_ARG;
+    const int joined = t->peers.ranks && training;
     const rnnp_fpmode mode = rnnp_fpmode_enter(0);
     if (result) status = RNNP_STRUCT_CHECK(t->context, rnnp_train_result, result);
-    if (status == RNNP_OK) status = run_slices(&pass, batch, &own);
-    if (t->peers.ranks && training) status = rnnp_peers_reduce(&pass, status); /* also says that this one failed */
+    if (status == RNNP_OK) status = begin_slices(&pass, batch, &own);
+    if (joined) rnnp_peers_begin(&pass, &exchange, status); /* also says that this one failed */
+    if (status == RNNP_OK) status = rnnp_pass_run(&pass);
+    if (joined) status = rnnp_peers_reduce(&pass, status);
     if (status == RNNP_OK) status = finish(&pass, update, &r);
     rnnp_fpmode_set(mode);
     return status == RNNP_OK && result ? RNNP_STRUCT_WRITE(t->context, rnnp_train_result, &r, result) : status;
@@ -269,7 +273,7 @@ static rnnp_status measure(rnnp_pass *pass, const rnnp_tensor *inputs, size_t n_
 
 rnnp_status rnnp_trainer_bytes(const rnnp_trainer *trainer, const rnnp_tensor *inputs, size_t n_inputs, size_t *bytes)
 {
-    rnnp_pass pass = {.trainer = (rnnp_trainer *)trainer}; /* scratch arrays alone are written */
+    rnnp_pass pass = {.trainer = (rnnp_trainer *)trainer, .backward = 1}; /* scratch arrays alone are written */
     if (!trainer) return RNNP_ERR_ARG;
     if (!bytes) return rnnp_fail(trainer->context, RNNP_ERR_ARG, "bytes is NULL");
     const rnnp_fpmode mode = rnnp_fpmode_enter(0);

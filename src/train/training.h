@@ -10,7 +10,10 @@
  *   tape.c         one slice run forwards and backwards
  *   batch.c        a caller's batch, checked
  *   slices.c       a batch cut into slices, which threads share; the sum of their gradients; tree.h: its nodes
- *   peers.c        the same among processes: who takes which slices, the sum over all of them
+ *   joins.c        what is added when the threads' slices have been run
+ *   shares.c       the same among processes: who takes which slices
+ *   peers.c        a step of several processes
+ *   exchange.c     the sum over all of them
  *   join.c         a trainer becomes one of several
  *   gather.c       what each process says to all others
  *   update.c       penalties, norm, the optimiser
@@ -25,13 +28,16 @@
 #include "rnnpack/attribute.h"
 #include "rnnpack/train.h"
 
+#include <stdatomic.h>
+
 /* ---- Parameters ---- */
 
 typedef struct rnnp_train_parameter {
     rnnp_parameter_info info;
-    int32_t value;           /* of the model */
-    size_t elements, offset; /* floats; in the trainer's blocks, from where 64 bytes are aligned */
-    int penalised;           /* l1 and l2 are of it */
+    int32_t value;                /* of the model */
+    size_t elements, offset;      /* floats; in the trainer's memory, from where 64 bytes are aligned */
+    size_t first_block, n_blocks; /* of the trainer's blocks */
+    int penalised;                /* l1 and l2 are of it */
 } rnnp_train_parameter;
 
 enum { RNNP_UPDATE_ELEMENTS = 4096 };
@@ -53,6 +59,17 @@ typedef struct rnnp_tree_node {
     size_t level, index;
     double loss; /* sum(w l) */
 } rnnp_tree_node;
+
+/* Of the buffers of a pass: sum += add. */
+typedef struct rnnp_join {
+    size_t sum, add;
+} rnnp_join;
+
+/* One parameter's gradient in one node of this process. */
+typedef struct rnnp_join_state {
+    atomic_size_t waits;       /* for so many threads, whose slices of this node have not been run */
+    atomic_size_t taken, done; /* blocks */
+} rnnp_join_state;
 
 /* What one thread does in a pass. */
 typedef struct rnnp_worker {
@@ -104,12 +121,13 @@ typedef struct rnnp_tape {
     struct rnnp_block *arena; /* all of it, itself too */
     size_t arena_bytes;
     size_t rows;
-    rnnp_meta *inputs;         /* [n_inputs] with so many rows: what it is known by */
-    uint8_t *wanted;           /* [n_inputs]: gradients by inputs; as well */
-    rnnp_meta *meta;           /* [n_values] */
-    int32_t *root;             /* [n_values] */
-    uint8_t *storage;          /* [n_values], of roots */
-    uint8_t *needed;           /* [n_values]: has a gradient */
+    rnnp_meta *inputs; /* [n_inputs] with so many rows: what it is known by */
+    uint8_t *wanted;   /* [n_inputs]: gradients by inputs; as well */
+    rnnp_meta *meta;   /* [n_values] */
+    int32_t *root;     /* [n_values] */
+    size_t *last_call; /* [n_parameters]: its backward pass is the last to write the gradient; SIZE_MAX: zeros */
+    uint8_t *storage;  /* [n_values], of roots */
+    uint8_t *needed;   /* [n_values]: has a gradient */
     size_t *offset, *d_offset; /* [n_values], of roots */
     rnnp_tape_call *calls;
     size_t n_calls;
@@ -121,14 +139,20 @@ typedef struct rnnp_tape {
 
 /* ---- Trainer ---- */
 
-/* What a process says after its slices. */
+/* What a process says before its slices. */
 typedef struct rnnp_word {
     int64_t status;
     uint64_t steps, rows, live, values; /* values: checksum of the parameters, 0 where not compared */
-    double weight, loss[RNNP_TREE_NODES];
+    double weight;
     float rate, proximal;
     uint64_t frozen; /* of which parameters */
 } rnnp_word;
+
+/* And after them. */
+typedef struct rnnp_outcome {
+    int64_t status;
+    double loss[RNNP_TREE_NODES]; /* of its nodes */
+} rnnp_outcome;
 
 struct rnnp_trainer {
     const rnnp_context *context;
@@ -164,6 +188,7 @@ struct rnnp_trainer {
 
     rnnp_peers peers;             /* ranks 0: alone */
     rnnp_word *words;             /* [ranks], what each says in a step (peers.c) */
+    rnnp_outcome *outcomes;       /* [ranks] */
     char *reasons;                /* [ranks][RNNP_REASON_CHARS] */
     int compared;                 /* parameters were, since the trainer was joined */
     rnnp_tape *tapes[RNNP_TAPES]; /* the latest used first */
@@ -198,10 +223,14 @@ typedef struct rnnp_pass {
     rnnp_loss_spec loss;
     double weight;                 /* sum(w) */
     const rnnp_score_rows *scores; /* in place of the loss, or NULL */
-    size_t buffers, buffer_bytes, prepared_bytes, slice_bytes;
-    char *extra, *prepared, *slice, *parts; /* in trainer->work; parts: of other processes (peers.c) */
+    size_t buffers, buffer_bytes, prepared_bytes, slice_bytes, joins_bytes;
+    char *extra, *prepared, *slice, *parts; /* in trainer->work; parts: of other processes (exchange.c) */
     rnnp_tree_node node[RNNP_TREE_NODES];   /* what this process's slices add up to */
     size_t at[RNNP_TREE_NODES], n_nodes;    /* the buffer of each */
+    rnnp_join_state *states;                /* [n_nodes][n_parameters] */
+    rnnp_join *joins;                       /* of node k: first_join[k] up to first_join[k + 1] */
+    size_t n_joins, first_join[RNNP_TREE_NODES + 1];
+    struct rnnp_exchange *exchange; /* NULL: this process is alone, or the others do not take part */
 } rnnp_pass;
 
 /* batch.c: the inputs' shapes -> rows, slices, metas in trainer->inputs. */
@@ -227,25 +256,58 @@ size_t rnnp_pass_measure(rnnp_pass *pass);
 /* Runs this process's slices; the nodes that they add up to are in pass->node. Of a process alone that is one, whose
  * gradient, but for penalties, is in trainer->gradient. */
 rnnp_status rnnp_pass_run(rnnp_pass *pass);
+/* Called now and then by a thread at work in a slice: what can be added is added, and what can be sent is sent. */
+void rnnp_pass_meanwhile(void *pass);
 /* Number `i` of the pass's gradients; the first one is the trainer's own, where the sum ends up. */
 static inline float *rnnp_pass_buffer(const rnnp_pass *pass, size_t i)
 {
     return i == 0 ? pass->trainer->gradient : (float *)(void *)(pass->extra + (i - 1) * pass->buffer_bytes);
 }
 
+/* joins.c: the bytes of its memory, SIZE_MAX for too many; sets pass->n_nodes and node. */
+size_t rnnp_joins_measure(rnnp_pass *pass);
+/* Before any thread runs a slice. Sets pass->at. */
+void rnnp_joins_plan(rnnp_pass *pass);
+/* The slice behind the last one of a node. */
+size_t rnnp_joins_end(const rnnp_pass *pass, size_t node);
+/* The gradient of one parameter in one node is final for the calling thread. */
+void rnnp_joins_leave(rnnp_pass *pass, size_t node, size_t parameter);
+/* Adds what can be added by now and nobody has taken yet. When all threads have left all, and come here, all is. */
+void rnnp_joins_help(rnnp_pass *pass);
+/* Whether the gradient of one parameter in one node is the sum over all its slices. */
+int rnnp_joins_ready(const rnnp_pass *pass, size_t node, size_t parameter);
+
 /* gather.c: as rnnp_peers_gather, of peers that were checked; sentences are the context's. */
 rnnp_status rnnp_peers_fail(const rnnp_context *context, const rnnp_peers *peers, rnnp_status status);
 rnnp_status rnnp_peers_check(const rnnp_context *context, const rnnp_peers *given, rnnp_peers *own);
 rnnp_status rnnp_peers_share(const rnnp_context *context, const rnnp_peers *peers, size_t bytes, void *all);
+/* The same in steps. Each goes as far as it can, with `wait` to the end; *done afterwards: all have all. */
+typedef struct rnnp_gathering {
+    const rnnp_peers *peers;
+    size_t bytes, have; /* of each; of how many processes the parts are there */
+    char *all;
+    size_t request[4], n_requests, ended;
+} rnnp_gathering;
+void rnnp_gathering_begin(rnnp_gathering *gathering, const rnnp_peers *peers, size_t bytes, void *all);
+rnnp_status rnnp_gathering_go_on(rnnp_gathering *gathering, int wait, int *done);
+
+/* exchange.c: bytes of what other processes send in a pass; 0 for a process alone. */
+size_t rnnp_exchange_measure(const rnnp_pass *pass);
 
 /* join.c: what a joined trainer has; it is alone afterwards. */
 void rnnp_trainer_leave(rnnp_trainer *trainer);
-/* peers.c: sets pass->from and pass->to. */
+/* shares.c: sets pass->from and pass->to. */
 void rnnp_peers_slices(rnnp_pass *pass);
-/* Bytes of what other processes send in a pass; 0 for a process alone. */
-size_t rnnp_peers_measure(const rnnp_pass *pass);
-/* `status` is what became of this process's slices. Leaves one node, and its gradient in trainer->gradient; or fails
- * with the same status on every process. */
+/* The slices [*from, *to) of a process. */
+void rnnp_peers_slices_of(const rnnp_pass *pass, size_t rank, size_t *from, size_t *to);
+/* Elements of the gradient that are not frozen. */
+size_t rnnp_live_floats(const rnnp_trainer *trainer);
+/* peers.c. Before the slices: begins to tell the others about the batch, with `status` for what is wrong with it. */
+void rnnp_peers_begin(rnnp_pass *pass, struct rnnp_exchange *exchange, rnnp_status status);
+/* While they run: sends and receives what can be, on the thread that began it; nothing where pass->exchange is NULL. */
+void rnnp_peers_go_on(rnnp_pass *pass);
+/* After them; `status` is what became of them. Leaves one node, and its gradient in trainer->gradient; or fails with
+ * the same status on every process. */
 rnnp_status rnnp_peers_reduce(rnnp_pass *pass, rnnp_status status);
 
 /* What an operator is told of a node. */
@@ -311,6 +373,8 @@ typedef struct rnnp_tape_run {
     size_t first; /* row */
     char *memory;
     float *gradient; /* of the parameters; written whole but for frozen ones */
+    int closes;      /* it is the last one of its thread */
+    size_t node;     /* with closes: of the pass, the one that it is in */
 } rnnp_tape_run;
 
 /* tape.c: forward, the loss (sum(w l) into *loss) and, if the pass wants it, backward. */

@@ -75,7 +75,7 @@ static inline rnnp_trainer *make_trainer(const rnnp_model *model, const rnnp_tra
     return trainer;
 }
 
-static rnnp_optimizer optimizer; /* of default_options() */
+static _Thread_local rnnp_optimizer optimizer; /* of default_options() */
 
 static inline rnnp_train_options default_options(void)
 {

@@ -45,7 +45,8 @@ static int begin_all(mail *m)
     for (size_t i = 0; i < peers->ranks && status == RNNP_OK; i++) {
         if (i == peers->rank || !me->reads || !m->parcels[i].bytes) continue;
         m->files[i] = cli_alloc((size_t)m->parcels[i].bytes, 1);
-        status = peers->receive(peers->user, i, RNNP_PEERS_OWN, m->files[i], (size_t)m->parcels[i].bytes, &m->requests[m->n]);
+        status = peers->receive(peers->user, i, RNNP_PEERS_OWN, m->files[i], (size_t)m->parcels[i].bytes,
+                                &m->requests[m->n]);
         m->n += status == RNNP_OK;
     }
     for (size_t i = 0; i < peers->ranks && status == RNNP_OK; i++) {

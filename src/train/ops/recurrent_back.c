@@ -204,7 +204,10 @@ static void segment_back(const rnnp_bptt_run *run, rnnp_bptt_segment *s, gradien
         rnnp_bptt_again(run, s, x);
     else if (net->parts > 1)
         rnnp_bptt_reset_rows(run, s);
-    for (size_t step = s->end; step-- > s->first;) step_back(run, s, step, g);
+    for (size_t step = s->end; step-- > s->first;) {
+        step_back(run, s, step, g);
+        rnnp_slice_meanwhile(run->call->slice);
+    }
     add_weights(run, s, x, g);
     if (rnnp_bptt_has_zx(net)) rnnp_bptt_zx_to_n(net, s);
     if (g->dx) add_dx(run, s, g->dx);
