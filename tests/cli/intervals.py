@@ -76,8 +76,11 @@ class Table:
             return {**found, "Brier": np.average(((p - np.eye(k)[t]) ** 2).sum(1), weights=w)}
         p = p[:, 1]
         which = np.minimum((p * 10).astype(int), 9)
+        hits = w[(t == 1) & (called == 1)].sum()
         return {
-            **found, "ROC AUC": metrics.roc_auc_score(t, p, sample_weight=w),
+            **found, "sensitivity": hits / w[t == 1].sum(), "PPV": hits / w[called == 1].sum(),
+            "specificity": w[(t == 0) & (called == 0)].sum() / w[t == 0].sum(),
+            "ROC AUC": metrics.roc_auc_score(t, p, sample_weight=w),
             "average precision": metrics.average_precision_score(t, p, sample_weight=w),
             "Brier": np.average((p - t) ** 2, weights=w),
             "calibration error": sum(abs(np.sum((w * (p - t))[which == b])) for b in range(10)) / w.sum(),
@@ -184,6 +187,23 @@ def check_delong(case, found, a, b, confidence):
     check(case, "DeLong", [found["delong"][k] for k in ("a", "b", "low", "high", "p")], [*areas, low, high, p], 2e-6)
 
 
+def check_undefined(program):
+    """A share of nothing: draws without the only group that has cases have no sensitivity, and without calls no PPV."""
+    head = "id,group,label,p_no,p_yes\n"
+    rows = [(f"P{i // 2}", "yes" if i < 2 else "no", 0.4 if i == 0 else 0.1) for i in range(8)]
+    for name, shift in (("few.csv", 0.2), ("none.csv", 0)):
+        with open(name, "w") as f:
+            f.write(head + "".join(f"{i},{g},{label},{1 - p - shift:.9g},{p + shift:.9g}\n"
+                                   for i, (g, label, p) in enumerate(rows)))
+    drawn = sum(weights([g for g, _, _ in rows], d)[0] > 0 for d in range(DRAWS))
+    for b, names in (("few.csv", {"sensitivity", "specificity", "PPV"}), ("none.csv", {"sensitivity", "specificity"})):
+        found = json.loads(run(program, "compare", "few.csv", b, "--json", "--bootstrap", str(DRAWS)))["metrics"]
+        used = {m["metric"]: m["used"] for m in found if m["metric"] in ("sensitivity", "specificity", "PPV")}
+        check(b, "what is defined", [0.0 if set(used) == names else np.nan], [0])
+        check(b, "draws", [used[name] for name in sorted(names & {"sensitivity", "PPV"})],
+              [drawn] * len(names & {"sensitivity", "PPV"}))
+
+
 def check_refused(program, good):
     """Tables that are not what compare needs are refused with line and reason."""
     with open(good) as f:
@@ -270,6 +290,7 @@ def main():
         said = run(program, "eval", "m.onnx", "--config", "config.ini", "--bootstrap", "0")
         check("eval", "no draws", [said.count("interval")], [0])
         check_refused(program, "good.csv")
+        check_undefined(program)
         with open("steps.csv", "w") as f:  # of step_label; a step without a label is passed over
             f.write("id,group,fold,step,label,predicted,p_no,p_yes\n")
             f.write("".join(f"{i},,,{t},{('no', 'yes', '')[(i + t) % 3]},no,0.{(i * 7 + t * 3) % 9},0.5\n"

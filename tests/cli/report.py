@@ -125,7 +125,7 @@ def check_two_classes(program):
     said = run(program, *options, "--report", "two.html", "--curves", "c.csv", "--predictions", "p.csv")
     page = check_page("two classes", "two.html", [*TWO, "Subgroups by ward" + nasty, "Folds", *END], 7)
     check("names are no markup", nasty not in page.source and f"c1{nasty}" in "".join(page.text))
-    for k in ("accuracy", "ROC AUC"):
+    for k in ("accuracy", "sensitivity", "specificity", "PPV", "ROC AUC"):
         value = re.search(rf"^  {k} +([0-9.]+)", said, re.M)[1]
         check(f"the page has the {k} of the text, {value}", f">{value}<" in page.source)
     run(program, *options, "--report", "again.html", "--threads", "2", "--isa", "generic")

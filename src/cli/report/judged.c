@@ -143,9 +143,9 @@ const char *judged_units(const judged *j, char text[48])
 
 const char *metric_name(metric_kind kind)
 {
-    static const char *const names[METRICS] = {"accuracy",          "macro F1",          "kappa",
-                                               "ROC AUC",           "average precision", "Brier",
-                                               "calibration error", "mean squared error"};
+    static const char *const names[METRICS] = {
+        "accuracy", "macro F1",          "kappa", "sensitivity",       "specificity",       "PPV",
+        "ROC AUC",  "average precision", "Brier", "calibration error", "mean squared error"};
     return names[kind];
 }
 
@@ -171,6 +171,17 @@ void metrics_room_free(metrics_room *room)
     free(room->confusion);
 }
 
+static double share(double part, double all) { return all > 0 ? part / all : (double)NAN; }
+
+/* Of a confusion matrix. Undefined without cases, or without calls: a share of nothing is not 0, and draws must not
+ * count it as such. */
+static void of_two(const double c[4], double values[METRICS])
+{
+    values[METRIC_SENSITIVITY] = share(c[3], c[2] + c[3]);
+    values[METRIC_SPECIFICITY] = share(c[0], c[0] + c[1]);
+    values[METRIC_PPV] = share(c[3], c[1] + c[3]);
+}
+
 static void of_classes(const judged *j, metrics_room *room, const float *weight, double values[METRICS])
 {
     rnnp_summary_metrics summary = {.struct_size = sizeof summary};
@@ -182,6 +193,7 @@ static void of_classes(const judged *j, metrics_room *room, const float *weight,
     values[METRIC_ACCURACY] = summary.accuracy;
     values[METRIC_F1] = summary.f1;
     values[METRIC_KAPPA] = summary.kappa;
+    if (j->classes == 2) of_two(room->confusion, values);
 }
 
 /* Mean over all numbers, as many as each row has. */

@@ -51,6 +51,9 @@ typedef enum metric_kind {
     METRIC_ACCURACY,
     METRIC_F1,
     METRIC_KAPPA,
+    METRIC_SENSITIVITY, /* of two classes, the second is the positive one */
+    METRIC_SPECIFICITY,
+    METRIC_PPV,
     METRIC_AUC,
     METRIC_PRECISION,
     METRIC_BRIER,
