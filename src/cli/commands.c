@@ -338,7 +338,8 @@ const cli_command cli_commands[] = {
      RUN(cli_federate_site)},
     {"federate simulate", "CONFIG.ini", "train across the sites that a column of the data names, in one process",
      "Simulates a federated training: the sequences of a site are those that have its name in\n"
-     "a column. The model is the one of sites that exchange files, bit by bit.",
+     "a column. The model is the one of sites that exchange files, bit by bit. A test set\n"
+     "without this column is of no site, and every model is judged by all of it.",
      OPTIONS({"--site-column", "NAME", "column of the data that tells the site of a sequence", CLI_NEEDED,
               AT(site_column), NULL},
              {"--alone", NULL, "for comparison: each site trains by itself", CLI_FLAG, AT(alone), NULL},

@@ -143,6 +143,27 @@ prints "-differential privacy of a site: noise 0.1 x clip 1, 2 rounds"
 expect 0 federate simulate plain.ini --site-column site --alone --predictions alone-p.csv
 [[ $(wc -l <alone-p.csv) == $(wc -l <all-p.csv) ]] || fail "--alone"
 
+# ---- A test set that is of no site: every model is judged by all of it ----
+
+visits outside 201 230 | cut -d, -f1-6,8 | awk -F, -v OFS=, 'NR > 1 { $4 += 0.3; sub(/w/, "v", $7) } { print }' >outside.csv
+config outside.ini federate.secure=no data.categories= data.features="hb, alb"
+outside=(federate simulate outside.ini --site-column site --test outside.csv)
+gives "test: 30 sequences" "${outside[@]}" -o outside.onnx --predictions outside-p.csv
+prints "site south: "
+gives "test: 30 sequences" eval outside.onnx --config outside.ini --test outside.csv --predictions eval-p.csv
+cmp outside-p.csv eval-p.csv || fail "a test set of no site: other predictions than those of eval"
+gives "test, all models: 90 sequences" "${outside[@]}" --alone --predictions alone-p.csv
+prints "test, the model of site north: 30 sequences"
+for k in 0 1 2; do
+    expect 0 "${outside[@]}" --data "${sites[k]}.csv" --pooled --predictions one-p.csv
+    cmp <(tail -n +2 one-p.csv) <(awk -F, -v OFS=, -v k=$((k + 1)) '$3 == k { $3 = ""; print }' alone-p.csv) ||
+        fail "a test set of no site: the model of ${sites[k]} alone"
+done
+refuses 1 "each site's model predicts all of it; that takes a table (.csv)" "${outside[@]}" --alone --predictions p.npy
+expect 0 "${outside[@]}" --predictions p.npy
+{ head -n 1 east.csv && sed -n 2,4p outside.csv | sed 's/,v[0-9]$/,west&/'; } >west.csv
+refuses 1 "site 'west' is not in the training data" federate simulate outside.ini --site-column site --test west.csv
+
 # ---- Ended and begun again ----
 
 # The first round cannot end without south.

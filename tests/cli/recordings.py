@@ -573,6 +573,43 @@ def test_train_and_eval():
     assert right >= 0.95 * len(signs), f"{right} of {len(signs)} beats"
 
 
+def test_sites():
+    """Sites of a simulated federation are a column of the list, whatever blocks are; without it there are none."""
+    done = subprocess.run([*EMULATOR, PROGRAM, "federate"], capture_output=True, text=True)
+    if "simulate" not in done.stdout + done.stderr:
+        print("test_sites skipped: the program has no federate")
+        return
+    for k in range(4):
+        write_beats(f"beats{k}", k)
+    times, signs = write_beats("new", 9)
+    (work / "sites.csv").write_text("record,hospital\n" + "".join(f"beats{k},H{k % 2}\n" for k in range(4)))
+    (work / "bare.csv").write_text("record\nbeats0\nbeats1\n")
+    (work / "list.txt").write_text("beats0\nbeats1\n")
+    (work / "outside.csv").write_text("record\nnew\n")
+    config = work / "sites.ini"
+    keys = ("format = recordings\nannotations = points\nbefore = 0.2\nafter = 0.3\nrate = 50\nmissing = carry\n"
+            "standardise = yes\nblock = 10\n")
+
+    def simulate(data, *more, ident="id = record\n", code=0):
+        config.write_text(f"[data]\n{keys}{ident}train = {data}\n[model]\nlayers =\n  gru 4\n  dense 2 softmax\n[train]\n"
+                          "rate = 0.02\nvalidation = 0.25\n[federate]\nrounds = 2\nsecure = no\n")
+        done = subprocess.run([*EMULATOR, PROGRAM, "federate", "simulate", config, "--site-column", "hospital", *more],
+                              capture_output=True, text=True)
+        assert done.returncode == code, f"{data}: {done.stdout}{done.stderr}"
+        return done.stdout if code == 0 else done.stderr
+
+    said = simulate("sites.csv")
+    assert "2 sites, " in said and "site H0: " in said and "site H1: " in said and said.count("\nsite ") == 2, said
+    for test in ("outside.csv", "new.hea"):
+        said = simulate("sites.csv", "--test", work / test, "--predictions", work / "p.csv")
+        assert f"\ntest: {len(times)} sequences" in said, said
+        assert len((work / "p.csv").read_text().splitlines()) == len(times) + 1
+    said = simulate("bare.csv", code=1)
+    assert "bare.csv: --site-column: there is no column 'hospital'" in said, said
+    said = simulate("list.txt", ident="", code=1)
+    assert "--site-column requires a list of recordings with columns, and [data] id" in said, said
+
+
 for name, test in list(globals().items()):
     if name.startswith("test_"):
         test()

@@ -4,6 +4,7 @@
  * those of sites that exchange files, and so is every bit of the model; keys follow from the seed.
  */
 #include "../report/report.h"
+#include "../train/sources.h"
 #include "federation.h"
 
 #include <math.h>
@@ -16,6 +17,7 @@ typedef struct simulation {
     size_t *site_of, *tested_at; /* of each sequence of the two sets */
     char **names;
     size_t sites;
+    int apart;  /* the test set is of no site: every model is judged by all of it */
     scores all; /* of all sites' members, in the order of the data */
     size_t n_judged;
     resampling how;
@@ -35,26 +37,46 @@ static void simulation_free(simulation *s)
 
 /* ---- Which sequence is where ---- */
 
-/* The data once more, with the site as the group. */
-static int read_sites(simulation *s, int testing, dataset *set)
+/* Whether a list of recordings has the column of sites; without it each recording would be a site of its own. */
+static int check_list(const train_config *c, const char *path, const dataset *like, int *named)
+{
+    rec_sources list = {0};
+    const data_source from = {.config = c, .path = path, .like = like};
+    const int code = sources_read(&from, &list);
+    *named = code == CLI_OK && list.at[0].group;
+    sources_free(&list);
+    return code;
+}
+
+/* The data once more, with the site as the group, which blocks do not divide. named: whether there is such a column. */
+static int read_sites(simulation *s, int testing, dataset *set, int *named)
 {
     train_config *c = &s->t.config;
     char group[CONFIG_TEXT];
     const dataset like = s->t.train;
+    const double block = c->block;
     snprintf(group, sizeof group, "%s", c->group);
     snprintf(c->group, sizeof c->group, "%s", s->call.site_column);
-    const int code = task_read_set(&s->t, testing, &like, 0, set);
+    c->block = 0;
+    *named = 1;
+    int code = CLI_OK;
+    if (c->format == DATA_RECORDINGS) code = check_list(c, testing ? c->test : c->train, &like, named);
+    if (code == CLI_OK && *named) code = task_read_set(&s->t, testing, &like, 0, set);
+    if (code == CLI_OK && *named) *named = set->group_names && set->n == (testing ? s->t.test_set.n : s->t.train.n);
     memcpy(c->group, group, sizeof group);
+    c->block = block;
     return code;
 }
 
-static int find_sites(simulation *s, int testing, const dataset *known, size_t **site)
+static int find_sites(simulation *s, int testing, size_t **site)
 {
     dataset set __attribute__((cleanup(dataset_free))) = {0};
     const char *path = testing ? s->t.config.test : s->t.config.train;
-    TRY(read_sites(s, testing, &set));
-    if (!set.group_names || set.n != known->n)
-        return cli_fail("%s: --site-column: there is no column '%.80s'", path, s->call.site_column);
+    int named;
+    TRY(read_sites(s, testing, &set, &named));
+    s->apart = testing && !named;
+    if (s->apart) return CLI_OK;
+    if (!named) return cli_fail("%s: --site-column: there is no column '%.80s'", path, s->call.site_column);
     if (!s->names) {
         s->sites = set.groups;
         s->names = cli_copies(set.group_names, set.groups);
@@ -75,10 +97,21 @@ static int check_column(const simulation *s)
     const train_config *c = &s->t.config;
     if (c->format != DATA_CSV && c->format != DATA_RECORDINGS)
         return cli_fail("--site-column requires [data] format = csv or recordings");
+    if (c->format == DATA_RECORDINGS && !*c->id)
+        return cli_fail("--site-column requires a list of recordings with columns, and [data] id");
     if (c->format == DATA_CSV && !c->features.n)
         return cli_fail("--site-column: [data] features must say which columns are meant; else '%.80s' is one",
                         s->call.site_column);
     return CLI_OK;
+}
+
+/* An array has one row for each sequence, and the models of all sites predict each. */
+static int check_table(const char *path)
+{
+    const size_t length = path ? strlen(path) : 0;
+    if (!path || (length > 4 && strcmp(path + length - 4, ".csv") == 0)) return CLI_OK;
+    return cli_fail("--predictions: the test set is of no site, so each site's model predicts all of it; that takes a "
+                    "table (.csv)");
 }
 
 /* ---- A part of a set ---- */
@@ -154,7 +187,7 @@ static row_list rows_of(const dataset *set, const size_t *site, size_t from, siz
 typedef struct running {
     simulation *s;
     federation f;
-    member *members;
+    member *members, judge;           /* judge: has no data but a test set that is of no site */
     row_list *train_rows, *test_rows; /* [f.sites] in the whole data */
     party_keys *keys;
     parties all;
@@ -167,6 +200,7 @@ static void running_free(running *r)
         rows_free(&r->train_rows[i]);
         rows_free(&r->test_rows[i]);
     }
+    member_free(&r->judge);
     free(r->members);
     free(r->train_rows);
     free(r->test_rows);
@@ -189,6 +223,16 @@ static void share_names(running *r)
     }
     for (size_t i = 1; i < all->n; i++) f->agreed.lengths |= dataset_steps(all, i) != dataset_steps(all, 0);
     federation_named(f);
+}
+
+static void begin_judge(running *r)
+{
+    const row_list nobody = {0};
+    const dataset *const test = &r->s->t.test_set;
+    AUTO_ROWS all = split_all(test);
+    r->judge = (member){.f = &r->f, .name = "test set"};
+    copy_part(&r->s->t.train, &nobody, &r->judge.train);
+    copy_part(test, &all, &r->judge.test);
 }
 
 /* Sites first to first + n, or (together) all of these as one. */
@@ -217,6 +261,7 @@ static int begin(running *r, size_t first, size_t n, int together)
         digest(r->keys[i].secret, "rnnpack noise of a federation", NULL, 0, 0, m->noise_key);
         TRY(member_begin(m));
     }
+    if (s->apart) begin_judge(r);
     return CLI_OK;
 }
 
@@ -227,6 +272,7 @@ static int run_step(running *r, uint64_t step)
     const size_t n = federation_numbers(&r->f), words = SUM_WORDS * n;
     FREED double *x = cli_alloc(n + 1, sizeof *x);
     FREED uint64_t *sum = cli_alloc(words + 1, sizeof *sum), *answer = cli_alloc(words + 1, sizeof *answer);
+    if (before == STAGE_EVALUATE && r->s->apart) TRY(member_answer(&r->judge, x));
     for (size_t i = 0; i < r->f.sites; i++) {
         TRY(member_answer(&r->members[i], x));
         TRY(parties_seal(&r->f, &r->all, i, &r->keys[i], nothing, step, x, n, answer));
@@ -240,16 +286,14 @@ static int run_step(running *r, uint64_t step)
 
 /* ---- Scores ---- */
 
-/* A member's scores among those of all, by where its sequences are in the data. */
-static void collect(const running *r, size_t i, size_t number)
+/* A member's scores among those of all; rows: where its sequences are in the data (NULL: as they are numbered). */
+static void collect(const running *r, const member *m, const uint32_t *rows, size_t number)
 {
-    const member *m = &r->members[i];
-    const uint32_t *rows = m->test.n ? r->test_rows[i].at : r->train_rows[i].at;
     scores *all = &r->s->all;
     const size_t W = all->width, T = all->targets;
     const double weight = all->weight + m->found.weight;
     for (size_t k = 0; k < m->found.n; k++, all->n++) {
-        all->row[all->n] = rows[m->found.row[k]];
+        all->row[all->n] = rows ? rows[m->found.row[k]] : m->found.row[k];
         all->fold[all->n] = (uint32_t)number;
         all->error[all->n] = m->found.error[k];
         const size_t from = m->found.at[k], items = m->found.at[k + 1] - from, to = all->at[all->n];
@@ -277,8 +321,12 @@ static int federate(simulation *s, size_t first, size_t n, int together, int alo
         char what[128];
         snprintf(what, sizeof what, "site %.80s", m->name);
         if (m->found.n && !together) scores_print(&m->found, member_judged(m), &s->t.config, what);
-        if (m->test.n || !s->tested_at) collect(&r, i, first + i + 1);
+        if (alone && s->apart) snprintf(what, sizeof what, "test, the model of site %.80s", m->name);
+        if (alone && s->apart) scores_print(&r.judge.found, &r.judge.test, &s->t.config, what);
+        if (m->test.n || (!s->tested_at && !s->apart))
+            collect(&r, m, m->test.n ? r.test_rows[i].at : r.train_rows[i].at, first + i + 1);
     }
+    if (s->apart) collect(&r, &r.judge, NULL, alone ? first + 1 : 0);
     if (!s->call.output || alone) return CLI_OK;
     TRY(federation_model(&r.f, &model));
     if (outputs_keep_model(s->t.e.context, model, &s->t.words, s->call.output) != CLI_OK) s->failed = 1;
@@ -298,11 +346,11 @@ static int report_all(simulation *s)
     if (!s->all.n)
         return wanted ? cli_fail("%s: there is no validation part and no test set to evaluate", wanted) : CLI_OK;
     TRY(scores_measure(&s->all, &s->t.config));
-    scores_print(&s->all, set, &s->t.config, "all sites");
+    scores_print(&s->all, set, &s->t.config, !s->apart ? "all sites" : s->call.alone ? "test, all models" : "test");
     assess(&s->t, &s->all, set, &s->how, &s->by, NULL, &a);
     snprintf(title, sizeof title, "Simulated federation of %s", slash ? slash + 1 : s->t.path);
     report r = {.title = title,
-                .what = "what all sites held out, or their test set",
+                .what = s->apart ? "the test set, which is of no site" : "what all sites held out, or their test set",
                 .model = s->call.output,
                 .t = &s->t,
                 .s = &s->all,
@@ -332,9 +380,11 @@ static int simulate(simulation *s)
     s->call.quiet = quiet;
     TRY(subgroups_read(&t->config, t->test_set.n ? t->config.test : t->config.train, s->call.subgroups,
                        t->test_set.n ? &t->test_set : &t->train, &s->by));
-    TRY(find_sites(s, 0, &t->train, &s->site_of));
-    if (t->test_set.n) TRY(find_sites(s, 1, &t->test_set, &s->tested_at));
-    s->n_judged = t->train.n > t->test_set.n ? t->train.n : t->test_set.n;
+    TRY(find_sites(s, 0, &s->site_of));
+    if (t->test_set.n) TRY(find_sites(s, 1, &s->tested_at));
+    if (s->apart && s->call.alone) TRY(check_table(s->call.predictions));
+    const size_t tested = t->test_set.n * (s->apart && s->call.alone ? s->sites : 1);
+    s->n_judged = t->train.n > tested ? t->train.n : tested;
     scores_create(&s->all, &t->config, t->test_set.n ? &t->test_set : &t->train, NULL, s->n_judged);
     s->all.n = 0;
     if (s->call.alone) {
