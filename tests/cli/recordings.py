@@ -590,8 +590,8 @@ def test_sites():
     keys = ("format = recordings\nannotations = points\nbefore = 0.2\nafter = 0.3\nrate = 50\nmissing = carry\n"
             "standardise = yes\nblock = 10\n")
 
-    def simulate(data, *more, ident="id = record\n", code=0):
-        config.write_text(f"[data]\n{keys}{ident}train = {data}\n[model]\nlayers =\n  gru 4\n  dense 2 softmax\n[train]\n"
+    def simulate(data, *more, ident="id = record\n", code=0, target=""):
+        config.write_text(f"[data]\n{keys}{ident}{target}train = {data}\n[model]\nlayers =\n  gru 4\n  dense {3 if target else 2} softmax\n[train]\n"
                           "rate = 0.02\nvalidation = 0.25\n[federate]\nrounds = 2\nsecure = no\n")
         done = subprocess.run([*EMULATOR, PROGRAM, "federate", "simulate", config, "--site-column", "hospital", *more],
                               capture_output=True, text=True)
@@ -604,6 +604,8 @@ def test_sites():
         said = simulate("sites.csv", "--test", work / test, "--predictions", work / "p.csv")
         assert f"\ntest: {len(times)} sequences" in said, said
         assert len((work / "p.csv").read_text().splitlines()) == len(times) + 1
+    said = simulate("sites.csv", "--test", work / "outside.csv", target="target = step_label\nbackground = none\n")
+    assert said.count("\nsite ") == 2 and "\ntest: " in said and " 3000 steps" in said, said
     said = simulate("bare.csv", code=1)
     assert "bare.csv: --site-column: there is no column 'hospital'" in said, said
     said = simulate("list.txt", ident="", code=1)

@@ -19,7 +19,6 @@ typedef struct simulation {
     size_t sites;
     int apart;  /* the test set is of no site: every model is judged by all of it */
     scores all; /* of all sites' members, in the order of the data */
-    size_t n_judged;
     resampling how;
     subgroups by;
     int failed;
@@ -38,33 +37,31 @@ static void simulation_free(simulation *s)
 /* ---- Which sequence is where ---- */
 
 /* Whether a list of recordings has the column of sites; without it each recording would be a site of its own. */
-static int check_list(const train_config *c, const char *path, const dataset *like, int *named)
+static int check_list(const data_source *from, int *named)
 {
     rec_sources list = {0};
-    const data_source from = {.config = c, .path = path, .like = like};
-    const int code = sources_read(&from, &list);
+    const int code = sources_read(from, &list);
     *named = code == CLI_OK && list.at[0].group;
     sources_free(&list);
     return code;
 }
 
-/* The data once more, with the site as the group, which blocks do not divide. named: whether there is such a column. */
+/* The data once more, with the site as the group. named: whether there is such a column. */
 static int read_sites(simulation *s, int testing, dataset *set, int *named)
 {
     train_config *c = &s->t.config;
     char group[CONFIG_TEXT];
     const dataset like = s->t.train;
-    const double block = c->block;
+    const data_source from = {
+        .config = c, .path = testing ? c->test : c->train, .like = &like, .words = &s->t.words, .undivided = 1};
+    int code = CLI_OK;
+    *named = 1;
     snprintf(group, sizeof group, "%s", c->group);
     snprintf(c->group, sizeof c->group, "%s", s->call.site_column);
-    c->block = 0;
-    *named = 1;
-    int code = CLI_OK;
-    if (c->format == DATA_RECORDINGS) code = check_list(c, testing ? c->test : c->train, &like, named);
-    if (code == CLI_OK && *named) code = task_read_set(&s->t, testing, &like, 0, set);
+    if (c->format == DATA_RECORDINGS) code = check_list(&from, named);
+    if (code == CLI_OK && *named) code = dataset_open(&from, testing && c->target == TARGET_NEXT, set);
     if (code == CLI_OK && *named) *named = set->group_names && set->n == (testing ? s->t.test_set.n : s->t.train.n);
     memcpy(c->group, group, sizeof group);
-    c->block = block;
     return code;
 }
 
@@ -363,6 +360,17 @@ static int report_all(simulation *s)
     return written == CLI_OK ? reported : written;
 }
 
+/* Room for the scores of all: of the test set once, or once for each site's model. */
+static void create_scores(simulation *s)
+{
+    const dataset *set = s->t.test_set.n ? &s->t.test_set : &s->t.train;
+    const size_t n = set->n * (s->apart && s->call.alone ? s->sites : 1);
+    FREED uint32_t *rows = cli_alloc(n + 1, sizeof *rows);
+    for (size_t i = 0; i < n; i++) rows[i] = (uint32_t)(i % set->n);
+    scores_create(&s->all, &s->t.config, set, rows, n);
+    s->all.n = 0;
+}
+
 static int simulate(simulation *s)
 {
     task *t = &s->t;
@@ -383,10 +391,7 @@ static int simulate(simulation *s)
     TRY(find_sites(s, 0, &s->site_of));
     if (t->test_set.n) TRY(find_sites(s, 1, &s->tested_at));
     if (s->apart && s->call.alone) TRY(check_table(s->call.predictions));
-    const size_t tested = t->test_set.n * (s->apart && s->call.alone ? s->sites : 1);
-    s->n_judged = t->train.n > tested ? t->train.n : tested;
-    scores_create(&s->all, &t->config, t->test_set.n ? &t->test_set : &t->train, NULL, s->n_judged);
-    s->all.n = 0;
+    create_scores(s);
     if (s->call.alone) {
         for (size_t i = 0; i < s->sites; i++) TRY(federate(s, i, 1, 0, 1));
         return report_all(s);

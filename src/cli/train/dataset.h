@@ -55,6 +55,7 @@ typedef struct data_source {
     const dataset *like;
     vocabulary *words;
     int grow;
+    int undivided; /* recordings: blocks are no groups of their own */
 } data_source;
 
 int dataset_read(const data_source *from, dataset *set);

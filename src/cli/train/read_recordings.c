@@ -243,6 +243,14 @@ static int check_event(const reading *g, const rec_event *event)
                     g->rec.events_path, event->number, event->text, event->time, end, g->rec.seconds);
 }
 
+/* Of the patient, or of this block of the recording alone. */
+static void name_group(const reading *g, double block, char group[512])
+{
+    const rec_source *s = g->source;
+    const int divided = g->r->from->config->block > 0 && !g->r->from->undivided;
+    snprintf(group, 512, divided ? "%.400s block %.0f" : "%.400s", s->group ? s->group : s->name, block);
+}
+
 static int add_event(reading *g, const rec_event *event, const char *label)
 {
     const train_config *c = g->r->from->config;
@@ -250,10 +258,8 @@ static int add_event(reading *g, const rec_event *event, const char *label)
     const double end = event->time + event->duration;
     char id[512], group[512];
     TRY(check_event(g, event));
-    const char *patient = g->source->group ? g->source->group : g->source->name;
     snprintf(id, sizeof id, "%.400s@%.3f", g->source->name, event->time);
-    snprintf(group, sizeof group, c->block > 0 ? "%.400s block %.0f" : "%.400s", patient,
-             floor(event->time / c->block));
+    name_group(g, floor(event->time / c->block), group);
     const double at = rec_nearest(event->time, rate);
     const double from = c->annotations == ANNOTATIONS_SPANS ? at : at - rec_nearest(c->before, rate);
     const double to = c->annotations == ANNOTATIONS_SPANS ? rec_nearest(end, rate) : at + rec_nearest(c->after, rate);
@@ -321,7 +327,7 @@ static int add_labelled(reading *g)
     if (classes) TRY(label_steps(g, classes));
     for (size_t first = 0, k = 0; first < g->steps; first += most, k++) {
         const size_t n = g->steps - first < most ? g->steps - first : most;
-        snprintf(group, sizeof group, c->block > 0 ? "%.400s block %zu" : "%.400s", s->group ? s->group : s->name, k);
+        name_group(g, (double)k, group);
         add_sequence(g, s->name, NULL, group, (double)first, n, classes);
         cli_grow(&set->start, &g->r->room_start, set->n, sizeof *set->start);
         set->start[set->n - 1] = first;
