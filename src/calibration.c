@@ -33,18 +33,36 @@ static double slope(const float *p, size_t classes, size_t truth, double beta)
     return moment / sum - (log_of(p[truth]) - most);
 }
 
+static double slopes(size_t n, size_t classes, const float *p, const int32_t *truth, const float *weight, double beta)
+{
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += rnnp_weight_of(weight, i) * slope(p + i * classes, classes, (size_t)truth[i], beta);
+    return sum;
+}
+
+static int can_be_fitted(size_t n, size_t classes, const float *p, const int32_t *truth, const float *weight)
+{
+    return p && truth && classes >= 2 && rnnp_rows_are_good(truth, weight, n, classes) &&
+           rnnp_are_probabilities(p, n, classes) && rnnp_weight_sum(weight, n) > 0;
+}
+
+rnnp_status rnnp_calibration_slope(size_t n, size_t classes, const float *p, const int32_t *truth, const float *weight,
+                                   double beta, double *sum)
+{
+    if (!sum || !(beta > 0 && isfinite(beta)) || !can_be_fitted(n, classes, p, truth, weight)) return RNNP_ERR_ARG;
+    *sum = slopes(n, classes, p, truth, weight, beta);
+    return RNNP_OK;
+}
+
 rnnp_status rnnp_calibration_fit_temperature(size_t n, size_t classes, const float *p, const int32_t *truth,
                                              const float *weight, double *temperature)
 {
     double low = 0.01, high = 100; /* of beta = 1 / temperature */
-    if (!p || !truth || !temperature || classes < 2 || !rnnp_rows_are_good(truth, weight, n, classes) ||
-        !rnnp_are_probabilities(p, n, classes) || !(rnnp_weight_sum(weight, n) > 0))
-        return RNNP_ERR_ARG;
+    if (!temperature || !can_be_fitted(n, classes, p, truth, weight)) return RNNP_ERR_ARG;
     for (int pass = 0; pass < 60; pass++) {
         const double beta = pass == 0 ? low : pass == 1 ? high : low + (high - low) / 2;
-        double sum = 0;
-        for (size_t i = 0; i < n; i++)
-            sum += rnnp_weight_of(weight, i) * slope(p + i * classes, classes, (size_t)truth[i], beta);
+        const double sum = slopes(n, classes, p, truth, weight, beta);
         if (pass == 0 && sum >= 0) high = low;
         if (pass == 1 && sum <= 0) low = high;
         if (pass > 1 && sum > 0) high = beta;

@@ -29,6 +29,12 @@ extern "C" {
 RNNP_API rnnp_status rnnp_calibration_fit_temperature(size_t n, size_t classes, const float *p, const int32_t *truth,
                                                       const float *weight, double *temperature);
 
+/* The derivative of that negative log likelihood over beta = 1 / temperature; it rises with beta, and is 0 at the best
+ * one. It is a sum over rows: that of data in several places is the sum of theirs. RNNP_ERR_ARG for a beta that is not
+ * finite and positive, and as above. */
+RNNP_API rnnp_status rnnp_calibration_slope(size_t n, size_t classes, const float *p, const int32_t *truth,
+                                            const float *weight, double beta, double *slope);
+
 /* Applies it to p [n][classes]; calibrated may be p. RNNP_ERR_ARG for a temperature that is not finite and positive,
  * and as above. */
 RNNP_API rnnp_status rnnp_calibration_apply_temperature(size_t n, size_t classes, double temperature, const float *p,

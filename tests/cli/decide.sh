@@ -77,11 +77,12 @@ done
 
 # ---- A test set is judged as eval would ----
 
-expect 0 train "$work/config.ini" -o "$work/m2.onnx" --quiet --test "$work/new.csv"
+expect 0 train "$work/config.ini" -o "$work/m2.onnx" --quiet --test "$work/new.csv" --predictions "$work/trained.csv"
 cmp "$work/m.onnx" "$work/m2.onnx" || fail "a test set changed the model"
 grep '^test: ' "$work/out" | sed 's/ loss [^ ]*//' >"$work/told"
-expect 0 eval "$work/m.onnx" --config "$work/config.ini" --test "$work/new.csv" --quiet
+expect 0 eval "$work/m.onnx" --config "$work/config.ini" --test "$work/new.csv" --quiet --predictions "$work/eval.csv"
 diff <(grep '^test: ' "$work/out") "$work/told" || fail "train and eval judge differently"
+cmp "$work/trained.csv" "$work/eval.csv" || fail "train and eval calibrate differently"
 
 cp "$work/config.ini" "$work/two.ini"
 

@@ -221,6 +221,30 @@ TEST(test_epsilons)
     assert_true(account_epsilon(0.5, 1, 10, 1e-5, NULL) < account_epsilon(1, 1, 10, 1e-5, NULL));
 }
 
+/* ---- Bins ---- */
+
+/* They rise, cover all from 0 to 1, are as wide as they are said to be, and 1 less an edge is an edge. */
+TEST(test_grid)
+{
+    assert_true(grid_edge(0) == 0 && grid_edge(1) == 0x1p-17f && grid_edge(GRID_BINS - 1) == 1 - 0x1p-17f);
+    assert_int_equal(grid_bin(1), GRID_BINS - 1);
+    assert_true(grid_edge(grid_bin(0.5f)) == 0.5f);
+    for (size_t i = 0; i < GRID_BINS; i++) {
+        const float from = grid_edge(i), to = grid_edge(i + 1), less = from < 0.5f ? to : 1 - from;
+        assert_true(from < to);
+        assert_int_equal(grid_bin(from), i);
+        assert_int_equal(grid_bin(nextafterf(to, 0)), i);
+        if (i && i + 1 < GRID_BINS) {
+            assert_true(to - from <= less / GRID_PARTS);
+            assert_true(grid_edge(GRID_BINS - i) == 1 - from);
+        }
+    }
+    assert_int_equal(sum_count(-1), 0);
+    assert_int_equal(sum_count((double)NAN), 0);
+    assert_int_equal(sum_count(0x1p70), 0);
+    assert_int_equal(sum_count(12.5), 12);
+}
+
 /* ---- Payloads and files ---- */
 
 TEST(test_payloads)

@@ -184,6 +184,40 @@ mv north.csv north.keep && cp other.csv north.csv
 refuses 1 "a site that joined goes on with its data" federate site secure.ini --folder killed --key north.key --data north.csv --timeout 1
 mv north.keep north.csv
 
+# One site is killed in mid-round and begun again while the others wait: the same model. A round takes its time; should the
+# site have answered nevertheless, all is done once more.
+config slow.ini federate.local_epochs=1000
+expect 0 federate simulate slow.ini --site-column site -o slow.onnx
+for try in 1 2 3 4 5; do
+    mkdir slow
+    for name in "${sites[@]}"; do site "$name" slow.ini slow; done
+    "$program" "${coordinate[@]}" slow.ini --folder slow -o again.onnx >first.log 2>&1 &
+    first=$!
+    until [[ -e slow/0005.call ]]; do sleep 0.02; done
+    kill -9 "${jobs[north]}"
+    wait "${jobs[north]}" 2>/dev/null || true
+    [[ $try != 5 && -e slow/0005.north.answer ]] || break
+    wait $first "${jobs[east]}" "${jobs[south]}"
+    rm -r slow again.onnx
+done
+[[ ! -e slow/0005.north.answer && -e slow/0004.north.answer ]] || fail "north was not killed in mid-round"
+site north slow.ini slow
+finish
+wait $first || { cat first.log && fail "the coordinator did not wait"; }
+cmp again.onnx slow.onnx || fail "a site that was killed: other bits"
+
+# It does not come back in time: the step is void. With the same commands all go on, to the same model.
+rm slow/0005.north.answer slow/000[67].*
+for name in east south; do site "$name" slow.ini slow --timeout 2; done
+refuses 1 "site north did not answer step 5 (round 2) within 1 s, so the step is void: nothing was added up. Start rnnpack federate site there again, and wherever it has ended meanwhile, and this command: all go on from the files in slow" \
+    "${coordinate[@]}" slow.ini --folder slow --timeout 1 --quiet
+for name in east south; do ! wait "${jobs[$name]}" || fail "site $name does not end"; done
+jobs=()
+for name in "${sites[@]}"; do site "$name" slow.ini slow; done
+expect 0 "${coordinate[@]}" slow.ini --folder slow -o again.onnx
+finish
+cmp again.onnx slow.onnx || fail "a void step: other bits"
+
 # ---- Faults ----
 
 # A site that never answers.
@@ -278,7 +312,8 @@ wrong "sites require the key of a coordinator" federate.coordinator=
 wrong "a federation is a single training" train.folds=3
 wrong "a federation has as many rounds as it says" train.patience=2
 wrong "schedule = plateau requires a score" train.schedule=plateau
-wrong "[predict] has no part in a federation" predict.threshold=0.5
+mkdir nobody
+refuses 1 "sites east, north, south did not answer step 0" "${coordinate[@]}" secure.ini --folder nobody --timeout 0.05
 for option in --predictions --report --roc; do
     "$program" federate simulate one.ini --site-column site $option file.html --quiet >out 2>err && fail "$option of nothing"
     says "$option: there is no validation part and no test set to evaluate"

@@ -2,7 +2,7 @@
  *
  * Files of federated training. The first byte says what the rest is: a file as it is; a file that lacks the signature
  * and gets a right one, as a party's with bad intent has; what a site says about its data; or two calls in turn, the
- * first of so many words, of classes or of values. What is taken must be written again as it was.
+ * first of so many words, of one of the studies below. What is taken must be written again as it was.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -11,12 +11,15 @@
 #include "fuzz.h"
 #include "src/cli/federate/federation.h"
 
-enum { AS_IS, SIGNED, NAMES, CALLS, VALUES, KINDS };
+enum { AS_IS, SIGNED, NAMES, CALLS }; /* and calls of the other studies */
 
-#define STUDY                                                                                                  \
-    "[data]\ntrain = x\nformat = csv\nid = id\ncategories = s\nfeatures = a, s\nmissing = carry\nmask = yes\n" \
-    "standardise = yes\n[model]\nlayers =\n  gru 2\n  dense 2\n[federate]\nrounds = 2\n[data]\n"
-static const char *const texts[] = {STUDY "label = y\n", STUDY "target = values\nvalues = y, z\n"};
+#define STUDY                                                                                                       \
+    "[data]\ntrain = x\nformat = csv\nid = id\ncategories = s\nfeatures = a, s\nmissing = carry\nmask = yes\n"      \
+    "standardise = yes\n[model]\nlayers =\n  gru 2\n  dense 2\n[train]\nvalidation = 0.3\n[federate]\nrounds = 2\n" \
+    "[data]\n"
+#define STUDY_PREDICT STUDY "label = y\n[predict]\nthreshold = youden\n"
+static const char *const texts[] = {STUDY "label = y\n", STUDY "target = values\nvalues = y, z\n",
+                                    STUDY_PREDICT "calibrate = isotonic\n", STUDY_PREDICT "calibrate = temperature\n"};
 
 static payload words_of(const uint8_t *data, size_t size)
 {
@@ -98,12 +101,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < 1) return 0;
     const size_t before = fuzz_live_bytes();
     payload p = words_of(data + 1, size - 1);
-    switch (data[0] % KINDS) {
+    const size_t kind = data[0] % (CALLS + COUNT(texts));
+    switch (kind) {
     case AS_IS: read_file(data + 1, size - 1, 0); break;
     case SIGNED: read_file(data + 1, size - 1, 1); break;
     case NAMES: read_names(&p); break;
-    case CALLS: read_calls(&configs[0], &p); break;
-    case VALUES: read_calls(&configs[1], &p); break;
+    default: read_calls(&configs[kind - CALLS], &p); break;
     }
     payload_free(&p);
     fuzz_check(fuzz_live_bytes() == before);

@@ -383,12 +383,33 @@ static void put_likeness(fuzz_buffer *b, size_t n_classes)
     put_word(b, 0); /* no words */
 }
 
+static void put_numbers(fuzz_buffer *b, size_t n, double x)
+{
+    for (size_t i = 0; i < n; i++) fuzz_check(fuzz_append(b, &x, sizeof x) == 0);
+}
+
+/* Cases, the temperature and where it is looked for, the threshold, and steps of isotonic regression. */
+static void put_decision(fuzz_buffer *b, double temperature, size_t steps)
+{
+    put_numbers(b, 3, 5);
+    put_numbers(b, 1, 0.5);
+    put_numbers(b, 1, 2);
+    put_word(b, 1);
+    put_numbers(b, 1, temperature);
+    put_numbers(b, 1, 0.5);
+    put_word(b, steps);
+    for (size_t i = 0; i < steps; i++) {
+        put_numbers(b, 1, (double)i / 2);
+        put_numbers(b, 2, (double)(i + 1) / 4);
+    }
+}
+
 /* Kinds of tests/fuzz/federate.c. A call of stage 2 has sums for scaling; of stage 4, round 0, the parameters of the
- * network there, 66, too. Of classes, and of two values. */
+ * network there, 66, too; so has one of a later stage. Of classes, two values, and [predict]. */
 static void federate_seeds(void)
 {
     fuzz_buffer b = {0};
-    const uint8_t kinds[] = {0, 1, 2, 3, 4};
+    const uint8_t kinds[] = {0, 1, 2, 3, 4, 5, 6};
     const struct {
         char magic[8];
         uint64_t version, answer, step, federation[4], words, payload[2];
@@ -407,21 +428,22 @@ static void federate_seeds(void)
     put_word(&b, 32);
     for (uint64_t i = 0; i < 4; i++) put_word(&b, i);
     write_seed("federate", "names", b.at, b.size);
-    for (uint64_t i = 0; i < 4; i++) {
-        static const char *const names[] = {"scaling", "round", "values-scaling", "values-round"};
-        const size_t classes = i < 2 ? 2 : 0, targets = i < 2 ? 0 : 2;
-        const uint64_t stage = i % 2 ? 4 : 2;
+    for (uint64_t i = 0; i < 8; i++) {
+        static const char *const names[] = {"scaling", "round",    "values-scaling", "values-round",
+                                            "predict", "isotonic", "slopes",         "temperature"};
+        static const uint64_t stages[] = {2, 4, 2, 4, 6, 7, 5, 7};
+        const size_t classes = i / 2 == 1 ? 0 : 2, targets = i / 2 == 1 ? 2 : 0;
         b.size = 0;
         fuzz_check(fuzz_append(&b, &kinds[3 + i / 2], 1) == 0);
         put_word(&b, 14 + 2 * classes);
         put_likeness(&b, classes);
         put_word(&b, 1); /* lengths */
-        put_word(&b, stage);
-        put_word(&b, 0);
-        for (size_t k = 0; k < 2 + classes + 3 + 3 * 6 + 3 * targets; k++)
-            put_word(&b, UINT64_C(0x3ff0000000000000)); /* 1 */
-        if (stage == 4) put_word(&b, 66 * 4);
-        for (size_t k = 0; stage == 4 && k < 33; k++) put_word(&b, UINT64_C(0x3f0000003f000000));
+        put_word(&b, stages[i]);
+        put_word(&b, stages[i] > 4 ? 2 : 0);
+        put_numbers(&b, 2 + classes + 3 + 3 * 6 + 3 * targets, 1);
+        if (i >= 4) put_decision(&b, stages[i] == 5 ? 0 : 1, i == 5 ? 2 : 0);
+        if (stages[i] >= 4) put_word(&b, 66 * 4);
+        for (size_t k = 0; stages[i] >= 4 && k < 33; k++) put_word(&b, UINT64_C(0x3f0000003f000000));
         write_seed("federate", names[i], b.at, b.size);
     }
     free(b.at);

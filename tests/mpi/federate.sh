@@ -48,7 +48,7 @@ sites = ${list#, }
 END
 "$program" federate simulate study.ini --site-column site -o simulated.onnx --quiet >/dev/null
 
-# job FOLDER SITE...: the coordinator and these sites.
+# job FOLDER SITE...: the coordinator and these sites. Their numbers of process are in FOLDER/SITE.pid.
 job() {
     local folder=$1 party ranks=()
     shift
@@ -56,7 +56,7 @@ job() {
     ranks=(-n 1 "$program" federate coordinate study.ini --mpi --folder "$folder/coordinator" --key coordinator.key -o model.onnx)
     for party in "$@"; do
         mkdir -p "$folder/$party"
-        ranks+=(: -n 1 "$program" federate site study.ini --mpi --folder "$folder/$party" --key "$party.key"
+        ranks+=(: -n 1 sh -c 'echo $$ >"$0" && exec "$@"' "$folder/$party.pid" "$program" federate site study.ini --mpi --folder "$folder/$party" --key "$party.key"
             --data "$party.csv" -o "$party.onnx")
     done
     status=0
@@ -81,6 +81,23 @@ cmp simulated.onnx model.onnx || fail "a job that goes on has another model"
 job two east north
 [[ $status != 0 ]] || fail "two of three sites"
 grep -q "site south is none of the ranks of this job" err || fail "who is missing is not said"
+
+# A site that is killed in mid-round ends the job; the next job goes on to the same model.
+cp study.ini keep.ini
+sed -i 's/^local_epochs = .*/local_epochs = 1000/' study.ini
+"$program" federate simulate study.ini --site-column site -o simulated.onnx --quiet >/dev/null
+for try in 1 2 3 4 5; do # the site may have answered
+    { until [[ -e killed/coordinator/0005.call ]]; do sleep 0.02; done; kill -9 "$(cat killed/north.pid)" 2>/dev/null || true; } &
+    job killed east north south
+    wait $!
+    [[ $try != 5 && -e killed/north/0005.north.answer ]] || break
+    rm -r killed
+done
+[[ $status != 0 && ! -e killed/north/0005.north.answer ]] || fail "a job goes on without a site"
+job killed east north south
+[[ $status == 0 ]] || fail "after a site was killed: $status"
+cmp simulated.onnx model.onnx || fail "after a site was killed: another model"
+mv keep.ini study.ini
 
 # Other targets go the same way.
 sed -i 's/^label = dead/target = values\nvalues = stay/; s/dense 2 softmax/dense 1/' study.ini

@@ -41,6 +41,34 @@ TEST(test_temperature)
     assert_true(temperature == 7);
 }
 
+/* It is 0 at the temperature that fits, rises with beta, and adds up. */
+TEST(test_slope)
+{
+    static const float p[] = {0.2f, 0.3f, 0.5f, 0.6f, 0.3f, 0.1f, 0.1f, 0.8f, 0.1f, 0.3f, 0.3f, 0.4f};
+    static const int32_t truth[] = {2, 0, 1, 0};
+    static const float weight[] = {1, 1, 2, 1};
+    double temperature, all, part[2], before = -INFINITY;
+
+    OK(rnnp_calibration_fit_temperature(4, 3, p, truth, weight, &temperature));
+    assert_true(temperature > 0.1 && temperature < 10);
+    OK(rnnp_calibration_slope(4, 3, p, truth, weight, 1 / temperature, &all));
+    assert_true(fabs(all) < 1e-9);
+    for (double beta = 0.01; beta < 50; beta *= 1.5) {
+        OK(rnnp_calibration_slope(4, 3, p, truth, weight, beta, &all));
+        OK(rnnp_calibration_slope(2, 3, p, truth, weight, beta, &part[0]));
+        OK(rnnp_calibration_slope(2, 3, p + 6, truth + 2, weight + 2, beta, &part[1]));
+        assert_true(fabs(all - part[0] - part[1]) < 1e-12 && all > before);
+        before = all;
+    }
+    all = 7;
+    FAILS(rnnp_calibration_slope(4, 3, p, truth, weight, 0, &all), RNNP_ERR_ARG);
+    FAILS(rnnp_calibration_slope(4, 3, p, truth, weight, (double)INFINITY, &all), RNNP_ERR_ARG);
+    FAILS(rnnp_calibration_slope(4, 3, NULL, truth, weight, 1, &all), RNNP_ERR_ARG);
+    FAILS(rnnp_calibration_slope(0, 3, p, truth, NULL, 1, &all), RNNP_ERR_ARG);
+    FAILS(rnnp_calibration_slope(4, 3, p, truth, NULL, 1, NULL), RNNP_ERR_ARG);
+    assert_true(all == 7);
+}
+
 /* A weight counts as so many rows. */
 TEST(test_weights)
 {

@@ -41,8 +41,33 @@ static const char *what(const federation *f, char text[64])
     else
         strcpy(text, f->stage == STAGE_NAMES      ? "the names of columns and classes"
                      : f->stage == STAGE_EVALUATE ? "the evaluation"
+                     : f->stage > STAGE_ROUND     ? "the sums for [predict]"
                                                   : "the sums for scaling");
     return text;
+}
+
+/* All sites whose answer is not there, in words. */
+static int say_missing(const session *s, size_t most)
+{
+    char *names = cli_alloc(1, 1), text[64], why[256];
+    size_t n = 0;
+    for (size_t i = 0; i < s->all.n; i++) {
+        FREED char *path = folder_path(s->folder, s->step, s->all.names[i]);
+        exchange_file file = {0};
+        const int code = folder_read(path, s->all.open[i], s->identity, s->step, 1, most, &file, why);
+        payload_free(&file.payload);
+        if (code == CLI_OK) continue;
+        char *const more = cli_alloc(strlen(names) + strlen(s->all.names[i]) + 3, 1);
+        sprintf(more, "%s%s%s", names, n++ ? ", " : "", s->all.names[i]);
+        free(names);
+        names = more;
+    }
+    cli_fail("site%s %s did not answer step %llu (%s) within %g s, so the step is void: nothing was added up. Start "
+             "rnnpack federate site there again, and wherever it has ended meanwhile, and this command: all go on from "
+             "the files in %s",
+             n == 1 ? "" : "s", names, (unsigned long long)s->step, what(&s->f, text), s->seconds, s->folder);
+    free(names);
+    return CLI_FAILED;
 }
 
 /* Waits for a site; all of them together have s->seconds. */
@@ -50,15 +75,9 @@ static int await(session *s, size_t site, size_t most, double begin, exchange_fi
 {
     FREED char *path = folder_path(s->folder, s->step, s->all.names[site]);
     const double left = s->seconds - (cli_clock() - begin);
-    char text[64];
     const int code = parties_await(path, s->all.open[site], s->identity, s->step, 1, most, left, file);
-    if (code == FILE_ABSENT)
-        return s->group ? cli_fail("site %s is none of the ranks of this job", s->all.names[site])
-                        : cli_fail("site %s did not answer step %llu (%s) within %g s, so the step is void: nothing "
-                                   "was added up. "
-                                   "When the site is back, the same commands go on from here",
-                                   s->all.names[site], (unsigned long long)s->step, what(&s->f, text), s->seconds);
-    return code;
+    if (code != FILE_ABSENT) return code;
+    return s->group ? cli_fail("site %s is none of the ranks of this job", s->all.names[site]) : say_missing(s, most);
 }
 
 static int gather_names(session *s)
@@ -78,8 +97,7 @@ static int gather_names(session *s)
     if (code == CLI_OK) code = names_merge(&s->t.config, names, n, &s->f.agreed);
     for (size_t i = 0; i < n; i++) names_free(&names[i]);
     free(names);
-    if (code == CLI_OK) federation_named(&s->f);
-    return code;
+    return code == CLI_OK ? federation_named(&s->f) : code;
 }
 
 static int gather_sums(session *s)
@@ -138,6 +156,7 @@ static int coordinate(const cli_call *call, cli_group *group)
     while (code == CLI_OK && s.f.stage != STAGE_DONE) code = go_on(&s);
     TRY(code);
     if (s.f.found.n) scores_print(&s.f.found, &s.f.agreed.like, &s.t.config, "all sites");
+    decider_print(&s.f.decision.decider);
     federation_print_privacy(&s.t.config);
     if (!call->output) return CLI_OK;
     TRY(federation_model(&s.f, &model));

@@ -6,6 +6,7 @@
  *   secrets.c  keys, signatures and masks, all by libsodium
  *   noise.c    discrete Gaussian noise
  *   account.c  what the noise guarantees
+ *   grid.c     bins of probabilities, which can be counted together
  *   folder.c   the files of a shared folder
  */
 #ifndef RNNP_CLI_EXCHANGE_H
@@ -26,6 +27,8 @@ enum { EXCHANGE_PARTIES = 1000, SUM_WORDS = 2 };
 /* 0 for a number that is too large, NaN or infinite. */
 int sum_put(double x, uint64_t words[SUM_WORDS]);
 double sum_get(const uint64_t words[SUM_WORDS]);
+/* A sum that counts something; 0 when it is none, as sites may say what they like. */
+size_t sum_count(double x);
 
 /* Words that are written one after another, or read so. */
 typedef struct payload {
@@ -105,6 +108,16 @@ double account_divergence(double sampling, double noise, double order);
 /* The least epsilon of (epsilon, delta)-differential privacy after so many steps, and the order that gives it (may be
  * NULL): Canonne, Kamath and Steinke 2020, proposition 12. INFINITY without noise. */
 double account_epsilon(double sampling, double noise, double steps, double delta, double *order);
+
+/* ---- grid.c ---- */
+
+/* Bins of probabilities. Lower edges are 0, 128 in each octave from 2^-17 to 0.5, and 1 less these: floats, so that all
+ * agree about them. */
+enum { GRID_OCTAVES = 16, GRID_PARTS = 128, GRID_BINS = 2 * GRID_OCTAVES * GRID_PARTS + 2 };
+
+float grid_edge(size_t bin); /* of GRID_BINS: just above 1 */
+/* The last bin whose edge is at most p. */
+size_t grid_bin(float p);
 
 /* ---- folder.c ---- */
 

@@ -23,10 +23,6 @@ static int check_config(const train_config *c, size_t sites)
         return config_blame(c, "train", "schedule",
                             "[train] schedule = plateau requires a score after each epoch, "
                             "which a federation does not have");
-    if (c->calibrate || c->threshold.kind)
-        return config_blame(c, "predict", c->calibrate ? "calibrate" : "threshold",
-                            "[predict] has no part in a federation, which does not see predictions; rnnpack predict "
-                            "takes a --threshold");
     if (c->secure && c->format == DATA_TOKENS)
         return config_blame(c, "federate", "secure",
                             "[data] format = tokens requires [federate] secure = no: sites tell the coordinator their "
@@ -55,14 +51,16 @@ void federation_free(federation *f)
     free(f->scale);
     free(f->target_scale);
     free(f->parameters);
+    decision_free(&f->decision);
     scores_free(&f->found);
     rnnp_trainer_destroy(f->trainer);
     rnnp_model_destroy(f->model);
 }
 
-void federation_named(federation *f)
+int federation_named(federation *f)
 {
     const train_config *c = f->config;
+    TRY(decision_begin(&f->decision, c, &f->agreed.like));
     f->stage = STAGE_FILL;
     build_name_targets(c, &f->agreed.like);
     f->targets = cli_alloc(2 * f->agreed.like.targets + 1, sizeof *f->targets);
@@ -73,6 +71,7 @@ void federation_named(federation *f)
     f->means = cli_alloc(f->channels + 1, sizeof *f->means);
     f->counts = cli_alloc(f->channels + 1, sizeof *f->counts);
     f->squares = cli_alloc(f->channels + 1, sizeof *f->squares);
+    return CLI_OK;
 }
 
 static int is_scaled(const federation *f) { return f->config->standardise && !f->agreed.words.size; }
@@ -122,7 +121,7 @@ static int scale_network(federation *f)
 }
 
 /* The network and its parameters as a training begins with them: an epoch of none. */
-static int build(federation *f)
+int federation_build(federation *f)
 {
     const experiment e = {.context = f->context, .config = f->config, .quiet = 1};
     const row_list nobody = {0};
@@ -146,7 +145,8 @@ int federation_model(const federation *f, rnnp_model **model)
     for (size_t k = 0; fill && k < f->agreed.like.features; k++) fill[k] = (float)f->fill[k];
     const experiment e = {.context = f->context, .config = f->config};
     TRY(experiment_trained(&e, f->net, f->trainer, model));
-    return recipe_attach(f->context, *model, f->config, &f->agreed.like, &f->agreed.words, fill);
+    TRY(recipe_attach(f->context, *model, f->config, &f->agreed.like, &f->agreed.words, fill));
+    return decider_attach(f->context, *model, &f->decision.decider);
 }
 
 /* ---- Sums ---- */
@@ -158,10 +158,12 @@ size_t federation_numbers(const federation *f)
     const dataset *like = &f->agreed.like;
     const tally t = federation_tally(f);
     switch (f->stage) {
-    case STAGE_FILL: return 1 + like->classes + 2 * like->features + 2 * like->targets;
+    case STAGE_FILL: return 1 + like->classes + 2 * like->features + 2 * like->targets + decision_held(&f->decision);
     case STAGE_MEANS: return 2 * f->channels;
     case STAGE_DEVIATIONS: return values_of(f) + (is_scaled(f) ? f->channels : 0);
     case STAGE_ROUND: return f->n_parameters + 2;
+    case STAGE_TEMPERATURE: return SEARCH_POINTS;
+    case STAGE_CASES: return 2 * (size_t)GRID_BINS;
     case STAGE_EVALUATE: return tally_numbers(&t);
     case STAGE_NAMES:
     case STAGE_DONE: break;
@@ -172,7 +174,7 @@ size_t federation_numbers(const federation *f)
 static int begin_rounds(federation *f)
 {
     f->stage = STAGE_ROUND;
-    return build(f);
+    return federation_build(f);
 }
 
 /* Whether there is something to learn: a site may lack it, all may not. */
@@ -192,8 +194,12 @@ static int take_fill(federation *f, const double *sum)
     f->sequences = sum[0];
     memcpy(f->class_counts, sum + 1, K * sizeof *sum);
     for (size_t k = 0; k < F; k++) f->fill[k] = sum[1 + K + F + k] > 0 ? sum[1 + K + k] / sum[1 + K + F + k] : 0;
-    memcpy(f->targets, sum + 1 + K + 2 * F, 2 * f->agreed.like.targets * sizeof *sum);
+    sum += 1 + K + 2 * F;
+    memcpy(f->targets, sum, 2 * f->agreed.like.targets * sizeof *sum);
+    sum += 2 * f->agreed.like.targets;
     TRY(check_targets(f));
+    TRY(decider_check_counts(f->config, &f->agreed.like, sum, 0));
+    decision_count(&f->decision, sum);
     if (!is_scaled(f) && !values_of(f)) return begin_rounds(f);
     f->stage = is_scaled(f) ? STAGE_MEANS : STAGE_DEVIATIONS;
     return CLI_OK;
@@ -221,6 +227,26 @@ double federation_unit(const federation *f)
     return f->config->noise * f->config->clip / (sqrt((double)f->sites) * NOISE_UNITS);
 }
 
+/* The first stage behind `stage` in which something is fitted. */
+static federate_stage next_to_fit(const federation *f, federate_stage stage)
+{
+    const train_config *c = f->config;
+    if (stage < STAGE_TEMPERATURE && c->calibrate == CALIBRATE_TEMPERATURE) return STAGE_TEMPERATURE;
+    if (stage < STAGE_CASES && (c->calibrate == CALIBRATE_ISOTONIC || c->threshold.kind > THRESHOLD_GIVEN))
+        return STAGE_CASES;
+    return STAGE_EVALUATE;
+}
+
+static int take_slopes(federation *f, const double *sum)
+{
+    temperature_search *s = &f->decision.search;
+    search_narrow(s, sum);
+    if (s->done < SEARCH_STEPS) return CLI_OK;
+    f->decision.decider.temperature = search_temperature(s);
+    f->stage = next_to_fit(f, f->stage);
+    return CLI_OK;
+}
+
 /* Updates were weighted by sequences, or (with noise) count the same and are in units. */
 static int take_round(federation *f, const double *sum)
 {
@@ -233,7 +259,7 @@ static int take_round(federation *f, const double *sum)
         if (!isfinite(f->parameters[i])) return cli_fail("round %zu: a parameter is not a finite number", f->round + 1);
     }
     f->loss = sum[n + 1] / sum[n];
-    if (++f->round == f->config->rounds) f->stage = STAGE_EVALUATE;
+    if (++f->round == f->config->rounds) f->stage = next_to_fit(f, f->stage);
     return fit_copy(f->context, f->trainer, 0, 1, f->parameters, NULL);
 }
 
@@ -245,85 +271,13 @@ int federation_take(federation *f, const double *sum)
     case STAGE_MEANS: return take_means(f, sum);
     case STAGE_DEVIATIONS: return take_deviations(f, sum);
     case STAGE_ROUND: return take_round(f, sum);
+    case STAGE_TEMPERATURE: return take_slopes(f, sum);
+    case STAGE_CASES: f->stage = STAGE_EVALUATE; return grid_fit(&f->decision.decider, sum);
     case STAGE_EVALUATE: f->stage = STAGE_DONE; return tally_take(&t, sum, &f->found);
     case STAGE_NAMES:
     case STAGE_DONE: break;
     }
     return CLI_FAILED;
-}
-
-/* ---- Calls ---- */
-
-static void put_numbers(payload *p, const double *x, size_t n)
-{
-    for (size_t i = 0; i < n; i++) payload_put_number(p, x[i]);
-}
-
-static void get_numbers(payload *p, double *x, size_t n)
-{
-    for (size_t i = 0; i < n; i++) x[i] = payload_get_number(p);
-}
-
-/* From stage MEANS on; before, names are agreed on. */
-void federation_put(const federation *f, payload *p)
-{
-    if (f->stage == STAGE_FILL) {
-        agreement_put(&f->agreed, p);
-        return;
-    }
-    payload_put(p, (uint64_t)f->stage);
-    payload_put(p, f->round);
-    payload_put_number(p, isnan(f->loss) ? -1 : f->loss);
-    payload_put_number(p, f->sequences);
-    put_numbers(p, f->class_counts, f->agreed.like.classes);
-    put_numbers(p, f->fill, f->agreed.like.features);
-    put_numbers(p, f->means, f->channels);
-    put_numbers(p, f->counts, f->channels);
-    put_numbers(p, f->squares, f->channels);
-    put_numbers(p, f->targets, 2 * f->agreed.like.targets);
-    put_numbers(p, f->target_squares, f->agreed.like.targets);
-    if (f->stage >= STAGE_ROUND) payload_put_bytes(p, f->parameters, f->n_parameters * sizeof *f->parameters);
-}
-
-static int get_parameters(federation *f, payload *p)
-{
-    payload_get_bytes(p, f->parameters, f->n_parameters * sizeof *f->parameters);
-    for (size_t i = 0; i < f->n_parameters && !p->bad; i++) p->bad = !isfinite(f->parameters[i]);
-    return p->bad ? CLI_OK : fit_copy(f->context, f->trainer, 0, 1, f->parameters, NULL);
-}
-
-static int may_follow(const federation *f, uint64_t stage, uint64_t round)
-{
-    if (stage < STAGE_MEANS || stage > STAGE_EVALUATE || round > f->config->rounds) return 0;
-    return (stage == STAGE_EVALUATE) == (round == f->config->rounds) && (stage >= STAGE_ROUND || round == 0);
-}
-
-int federation_get(federation *f, payload *p, int *good)
-{
-    if (f->stage == STAGE_NAMES) {
-        *good = agreement_get(&f->agreed, p) &&
-                (target_is_class(f->config->target) ? f->agreed.like.classes > 1 : !f->agreed.like.classes);
-        if (*good) federation_named(f);
-        return CLI_OK;
-    }
-    const uint64_t stage = payload_get(p), round = payload_get(p);
-    f->loss = payload_get_number(p);
-    f->sequences = payload_get_number(p);
-    get_numbers(p, f->class_counts, f->agreed.like.classes);
-    get_numbers(p, f->fill, f->agreed.like.features);
-    get_numbers(p, f->means, f->channels);
-    get_numbers(p, f->counts, f->channels);
-    get_numbers(p, f->squares, f->channels);
-    get_numbers(p, f->targets, 2 * f->agreed.like.targets);
-    get_numbers(p, f->target_squares, f->agreed.like.targets);
-    *good = !p->bad && may_follow(f, stage, round);
-    if (!*good) return CLI_OK;
-    f->stage = (federate_stage)stage;
-    f->round = (size_t)round;
-    if (f->stage >= STAGE_ROUND && !f->trainer) TRY(build(f));
-    if (f->stage >= STAGE_ROUND) TRY(get_parameters(f, p));
-    *good = payload_whole(p);
-    return CLI_OK;
 }
 
 /* ---- What is said ---- */
@@ -354,6 +308,6 @@ void federation_print_privacy(const train_config *c)
     }
     const double epsilon = account_epsilon(1, c->noise, (double)c->rounds, c->privacy_delta, &order);
     printf("privacy: (%.4g, %g)-differential privacy of a site: noise %g x clip %g, %zu rounds, Renyi order %g. It is "
-           "of updates alone: not of names, counts, sums for scaling, losses or scores\n",
+           "of updates alone: not of names, counts, sums for scaling, [predict], losses or scores\n",
            epsilon, c->privacy_delta, c->noise, c->clip, c->rounds, order);
 }

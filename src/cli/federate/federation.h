@@ -3,9 +3,11 @@
  * Training across sites whose data stay where they are: rounds of FedAvg (McMahan et al. 2017) or FedProx (Li et al.
  * 2020). In each step the coordinator calls, every site answers, and answers are added up (docs/howto/hospitals.md).
  *
- *   federation.c  what all know: what a call says, and what becomes of a sum of answers
+ *   federation.c  what all know, and what becomes of a sum of answers
+ *   calls.c       what a call says
  *   member.c      a site's data, and its answers
  *   tally.c       scores as sums
+ *   decision.c    [predict] from sums
  *   parties.c     who takes part, by the configuration
  *   coordinate.c, site.c  the commands that exchange files; simulate.c: all in one process
  */
@@ -14,17 +16,20 @@
 
 #include "../train/experiment.h"
 #include "exchange.h"
+#include "decision.h"
 #include "names.h"
 #include "tally.h"
 
 /* ---- federation.c ---- */
 
 typedef enum federate_stage {
-    STAGE_NAMES,      /* texts, as they are; all further answers are sums */
-    STAGE_FILL,       /* sequences, classes, and of each feature and target the sum and number of its values */
-    STAGE_MEANS,      /* the same of all channels, gaps filled */
-    STAGE_DEVIATIONS, /* squared distances from the means, of channels and of targets that are values */
-    STAGE_ROUND,      /* updates */
+    STAGE_NAMES,       /* texts, as they are; all further answers are sums */
+    STAGE_FILL,        /* sequences, classes, and of each feature and target the sum and number of its values */
+    STAGE_MEANS,       /* the same of all channels, gaps filled */
+    STAGE_DEVIATIONS,  /* squared distances from the means, of channels and of targets that are values */
+    STAGE_ROUND,       /* updates */
+    STAGE_TEMPERATURE, /* slopes of the likelihood of what is held out: SEARCH_STEPS times */
+    STAGE_CASES,       /* what is held out, counted on the grid */
     STAGE_EVALUATE,
     STAGE_DONE
 } federate_stage;
@@ -54,7 +59,8 @@ typedef struct federation {
     rnnp_trainer *trainer;
     float *parameters; /* [n_parameters] of fit_copy */
     size_t n_parameters;
-    scores found; /* over all sites, when done: what tally.c knows of them */
+    decision decision; /* of [predict] */
+    scores found;      /* over all sites, when done: what tally.c knows of them */
 } federation;
 
 /* The configuration is right for a federation of so many sites, or a sentence. */
@@ -62,15 +68,14 @@ int federation_begin(federation *f, train_config *config, rnnp_context *context,
 void federation_free(federation *f);
 #define AUTO_FEDERATION __attribute__((cleanup(federation_free))) federation
 
-/* Once names are known: stage FILL. */
-void federation_named(federation *f);
+/* Once names are known: stage FILL. Fails when [predict] does not fit the classes. */
+int federation_named(federation *f);
 /* Numbers in an answer of this stage. */
 size_t federation_numbers(const federation *f);
 /* Takes the sum of the sites' answers, and goes on to the next stage. */
 int federation_take(federation *f, const double *sum);
-/* A call as a payload, and what a site learns from it. 0: it is malformed. */
-void federation_put(const federation *f, payload *p);
-int federation_get(federation *f, payload *p, int *good);
+/* The network, and its parameters as a training begins with them. */
+int federation_build(federation *f);
 tally federation_tally(const federation *f);
 /* With noise: the size of a unit of it in an update. */
 double federation_unit(const federation *f);
@@ -81,6 +86,12 @@ void federation_print(const federation *f, federate_stage before);
 /* What the noise guarantees, or that there is none. */
 void federation_print_privacy(const train_config *config);
 
+/* ---- calls.c ---- */
+
+/* A call as a payload, and what a site learns from it. 0: it is malformed. */
+void federation_put(const federation *f, payload *p);
+int federation_get(federation *f, payload *p, int *good);
+
 /* ---- member.c ---- */
 
 typedef struct member {
@@ -90,6 +101,7 @@ typedef struct member {
     row_list kept, held, known; /* known: those kept that there is something to learn from */
     int filled;
     uint8_t noise_key[KEY_BYTES]; /* secret */
+    scores held_out;              /* once parameters do not change any more, with a [predict] that is fitted */
     scores found;                 /* of its test set, or of what it held out, after EVALUATE */
 } member;
 

@@ -21,6 +21,7 @@ void member_free(member *m)
     rows_free(&m->kept);
     rows_free(&m->held);
     rows_free(&m->known);
+    scores_free(&m->held_out);
     scores_free(&m->found);
 }
 
@@ -49,7 +50,12 @@ static void sum_all(const member *m, double *x)
     x[0] = (double)m->known.n;
     if (like->classes) dataset_count_classes(&m->train, m->kept.at, m->kept.n, x + 1);
     sum_features(m, x + 1 + like->classes);
-    sum_targets(m, x + 1 + like->classes + 2 * like->features);
+    x += 1 + like->classes + 2 * like->features;
+    sum_targets(m, x);
+    if (!decider_fits(m->f->config)) return;
+    x += 2 * like->targets;
+    dataset_count_classes(&m->train, m->held.at, m->held.n, x);
+    if (m->train.group_names) x[like->classes] = (double)split_groups(&m->train, &m->held);
 }
 
 static void sum_squares(const member *m, double *x)
@@ -135,24 +141,35 @@ static int train_round(member *m, double *x)
 
 /* ---- Scores ---- */
 
-static int evaluate(member *m, double *x)
+static int ask(const member *m, const dataset *set, const row_list *rows, scores *s)
 {
     const federation *f = m->f;
     const experiment e = as_experiment(m);
+    scores_free(s);
+    return scores_ask(
+        s, &(const asking){
+               .e = &e, .net = &f->net, .set = set, .which = rows, .forward = scores_of_trainer, .user = f->trainer});
+}
+
+static int evaluate(member *m, double *x)
+{
+    const federation *f = m->f;
+    const tally t = federation_tally(f);
     AUTO_ROWS all = split_all(&m->test);
     const row_list *rows = m->test.n ? &all : &m->held;
-    const asking a = {.e = &e,
-                      .net = &f->net,
-                      .set = member_judged(m),
-                      .which = rows,
-                      .forward = scores_of_trainer,
-                      .user = f->trainer};
     if (!rows->n) return CLI_OK;
-    scores_free(&m->found);
-    TRY(scores_ask(&m->found, &a));
-    const tally t = federation_tally(f);
+    TRY(ask(m, member_judged(m), rows, &m->found));
+    if (m->test.n) TRY(decider_apply(&f->decision.decider, f->config, &m->test, &m->found));
     tally_put(&t, &m->found, x);
     return CLI_OK;
+}
+
+static int fit_decision(member *m, double *x)
+{
+    const federation *f = m->f;
+    if (!m->held_out.n) TRY(ask(m, &m->train, &m->held, &m->held_out));
+    return f->stage == STAGE_TEMPERATURE ? search_slopes(&f->decision.search, &m->held_out, x)
+                                         : grid_count(&f->decision.decider, &m->held_out, f->decision.positive, x);
 }
 
 int member_answer(member *m, double *x)
@@ -165,6 +182,8 @@ int member_answer(member *m, double *x)
     case STAGE_MEANS: sum_features(m, x); break;
     case STAGE_DEVIATIONS: sum_squares(m, x); break;
     case STAGE_ROUND: return train_round(m, x);
+    case STAGE_TEMPERATURE:
+    case STAGE_CASES: return fit_decision(m, x);
     case STAGE_EVALUATE: return evaluate(m, x);
     case STAGE_NAMES:
     case STAGE_DONE: break;

@@ -206,7 +206,7 @@ static void running_free(running *r)
     federation_free(&r->f);
 }
 
-static void share_names(running *r)
+static int share_names(running *r)
 {
     const dataset *all = &r->s->t.train;
     federation *f = &r->f;
@@ -219,7 +219,7 @@ static void share_names(running *r)
         f->agreed.like.class_names = cli_copies(all->class_names, all->classes);
     }
     for (size_t i = 1; i < all->n; i++) f->agreed.lengths |= dataset_steps(all, i) != dataset_steps(all, 0);
-    federation_named(f);
+    return federation_named(f);
 }
 
 static void begin_judge(running *r)
@@ -244,7 +244,7 @@ static int begin(running *r, size_t first, size_t n, int together)
     r->test_rows = cli_alloc(members, sizeof *r->test_rows);
     r->keys = cli_alloc(members, sizeof *r->keys);
     r->all = (parties){.n = members, .names = s->names + first, .open = cli_alloc(members, sizeof *r->all.open)};
-    share_names(r);
+    TRY(share_names(r));
     for (size_t i = 0; i < members; i++) {
         member *m = &r->members[i];
         const size_t from = first + i, to = together ? first + n : from + 1;
@@ -301,6 +301,9 @@ static void collect(const running *r, const member *m, const uint32_t *rows, siz
     }
     all->loss = weight > 0 ? (all->loss * all->weight + m->found.loss * m->found.weight) / weight : 0;
     all->weight = weight;
+    all->thresholded = m->found.thresholded;
+    all->positive = m->found.positive;
+    all->threshold = m->found.threshold;
     all->squares += m->found.squares;
     all->changes += m->found.changes;
     all->elements += m->found.elements;
@@ -324,6 +327,7 @@ static int federate(simulation *s, size_t first, size_t n, int together, int alo
             collect(&r, m, m->test.n ? r.test_rows[i].at : r.train_rows[i].at, first + i + 1);
     }
     if (s->apart) collect(&r, &r.judge, NULL, alone ? first + 1 : 0);
+    decider_print(&r.f.decision.decider);
     if (!s->call.output || alone) return CLI_OK;
     TRY(federation_model(&r.f, &model));
     if (outputs_keep_model(s->t.e.context, model, &s->t.words, s->call.output) != CLI_OK) s->failed = 1;
@@ -388,6 +392,8 @@ static int simulate(simulation *s)
     s->call.quiet = quiet;
     TRY(subgroups_read(&t->config, t->test_set.n ? t->config.test : t->config.train, s->call.subgroups,
                        t->test_set.n ? &t->test_set : &t->train, &s->by));
+    if (s->call.alone && t->test_set.n && t->config.threshold.kind > THRESHOLD_GIVEN)
+        return cli_fail("--alone: each site has a threshold of its own, and a test set is judged by one");
     TRY(find_sites(s, 0, &s->site_of));
     if (t->test_set.n) TRY(find_sites(s, 1, &s->tested_at));
     if (s->apart && s->call.alone) TRY(check_table(s->call.predictions));

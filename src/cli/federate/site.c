@@ -159,6 +159,7 @@ static int finish(site *s)
     AUTO(model) *model = NULL;
     const dataset *judged = member_judged(&s->m);
     if (s->m.found.n) scores_print(&s->m.found, judged, &e->t.config, s->m.test.n ? "test" : "held out");
+    decider_print(&e->f.decision.decider);
     if (e->call.output) TRY(federation_model(&e->f, &model));
     if (model) TRY(outputs_keep_model(e->t.e.context, model, &e->f.agreed.words, e->call.output));
     return e->call.predictions ? scores_write(&s->m.found, &e->t.config, judged, e->call.predictions) : CLI_OK;

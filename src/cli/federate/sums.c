@@ -24,6 +24,8 @@ double sum_get(const uint64_t words[SUM_WORDS])
     return whole + (double)rest * 0x1p-52;
 }
 
+size_t sum_count(double x) { return x >= 0 && x < SUM_MOST ? (size_t)x : 0; }
+
 /* ---- Writing ---- */
 
 void payload_put(payload *p, uint64_t word)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tally.h"
+#include "exchange.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -77,7 +78,7 @@ static target_metrics value_of(const double *x, double unit)
 {
     const double n = x[N], uu = around(x[UU], x[U], n), vv = around(x[VV], x[V], n), apart = (x[U] - x[V]) / n;
     const double uv = x[UV] - x[U] * x[V] / n;
-    target_metrics m = {.n = (size_t)n, .r2 = NAN, .pearson = NAN, .concordance = NAN};
+    target_metrics m = {.n = sum_count(n), .r2 = NAN, .pearson = NAN, .concordance = NAN};
     m.error = unit * (x[V] - x[U]) / n;
     m.absolute = unit * x[SIZE] / n;
     m.root_square = unit * sqrt(x[APART] / n);
@@ -89,8 +90,8 @@ static target_metrics value_of(const double *x, double unit)
 
 static target_metrics label_of(const double *x, target_metrics *all)
 {
-    target_metrics m = {.n = (size_t)x[ANSWERS],
-                        .positive = (size_t)x[POSITIVE],
+    target_metrics m = {.n = sum_count(x[ANSWERS]),
+                        .positive = sum_count(x[POSITIVE]),
                         .said = x[SAID],
                         .hits = x[HITS],
                         .auc = NAN,
@@ -109,14 +110,14 @@ static int take_classes(const tally *t, const double *x, scores *s)
     s->confusion = cli_alloc(K * K + 1, sizeof *s->confusion);
     s->per_class = cli_alloc(K + 1, sizeof *s->per_class);
     memcpy(s->confusion, x, K * K * sizeof *x);
-    for (size_t i = 0; i < K * K; i++) s->labelled += (size_t)x[i];
+    for (size_t i = 0; i < K * K; i++) s->labelled += sum_count(x[i]);
     return cli_status(t->context, rnnp_metrics_classes(K, s->confusion, s->per_class, &s->summary));
 }
 
 int tally_take(const tally *t, const double *x, scores *s)
 {
     const int values = t->config->target == TARGET_VALUES;
-    *s = (scores){.n = (size_t)x[SEQUENCES], .items = (size_t)x[ITEMS], .weight = x[WEIGHT]};
+    *s = (scores){.n = sum_count(x[SEQUENCES]), .items = sum_count(x[ITEMS]), .weight = x[WEIGHT]};
     s->loss = x[WEIGHT] > 0 ? x[LOSS] / x[WEIGHT] : 0;
     s->auc = s->average_precision = s->brier = s->calibration = s->r2 = NAN;
     s->summary = (rnnp_summary_metrics){sizeof s->summary, NAN, NAN, NAN, NAN, NAN};

@@ -14,7 +14,7 @@ static size_t find_class(const dataset *set, const char *name)
 }
 
 /* Of two classes the second one, unless the configuration names one. */
-static size_t positive_of(const train_config *config, const dataset *set)
+size_t decider_positive(const train_config *config, const dataset *set)
 {
     return *config->positive ? find_class(set, config->positive) : set->classes - 1;
 }
@@ -24,24 +24,26 @@ static int is_wanted(const train_config *config) { return config->calibrate || c
 /* ---- Checks ---- */
 
 /* What is fitted needs cases: of each class for calibration, of the positive class and of another for a threshold. */
-static int check_cases(const train_config *config, const dataset *set, const row_list *held)
+int decider_check_counts(const train_config *config, const dataset *set, const double *of, int from_folds)
 {
     const char *const key = config->calibrate ? "calibrate" : "threshold";
-    const size_t K = set->classes, positive = positive_of(config, set), n = held ? held->n : set->n;
-    FREED size_t *of = cli_alloc(K, sizeof *of);
-    for (size_t i = 0; i < n; i++) of[set->label[held ? held->at[i] : i]]++;
+    const size_t K = set->classes, positive = decider_positive(config, set);
+    double n = 0;
+    if (!decider_fits(config)) return CLI_OK;
+    for (size_t k = 0; k < K; k++) n += of[k];
     for (size_t k = 0; k < K; k++)
-        if (!of[k] && (config->calibrate || K == 2 || k == positive))
-            return config_blame(config, "predict", key,
-                                "[predict] %s is fitted to the %zu cases that %s, and none of them is of class '%.80s'",
-                                key, n, held ? "validation holds out" : "folds hold out", set->class_names[k]);
+        if (!(of[k] > 0) && (config->calibrate || K == 2 || k == positive))
+            return config_blame(
+                config, "predict", key,
+                "[predict] %s is fitted to the %.0f cases that %s, and none of them is of class '%.80s'", key, n,
+                from_folds ? "folds hold out" : "validation holds out", set->class_names[k]);
     return of[positive] < n ? CLI_OK
                             : config_blame(config, "predict", key,
-                                           "[predict] %s: all %zu cases that it is fitted to are of class '%.80s'", key,
-                                           n, set->class_names[positive]);
+                                           "[predict] %s: all %.0f cases that it is fitted to are of class '%.80s'",
+                                           key, n, set->class_names[positive]);
 }
 
-int decider_check(const train_config *config, const dataset *set, const row_list *held)
+int decider_check_classes(const train_config *config, const dataset *set)
 {
     if (!is_wanted(config)) return CLI_OK;
     if (*config->positive && find_class(set, config->positive) == set->classes)
@@ -55,7 +57,18 @@ int decider_check(const train_config *config, const dataset *set, const row_list
                             "[predict] calibrate = isotonic requires two classes, the data has %zu; temperature is for "
                             "any number",
                             set->classes);
-    return config->calibrate || config->threshold.kind > THRESHOLD_GIVEN ? check_cases(config, set, held) : CLI_OK;
+    return CLI_OK;
+}
+
+int decider_check(const train_config *config, const dataset *set, const row_list *held)
+{
+    if (!is_wanted(config)) return CLI_OK;
+    TRY(decider_check_classes(config, set));
+    AUTO_ROWS all = split_all(set);
+    FREED double *of = cli_alloc(set->classes + 1, sizeof *of);
+    if (!held) held = &all;
+    dataset_count_classes(set, held->at, held->n, of);
+    return decider_check_counts(config, set, of, held == &all);
 }
 
 /* ---- Fitting ---- */
@@ -69,19 +82,19 @@ static void take_class(const scores *s, size_t k, float *p, int32_t *truth)
     }
 }
 
-static int fit_calibration(decider *d, const scores *s, size_t positive)
+static int fit_calibration(decider *d, const scores *s, const float *weight, size_t positive)
 {
     FREED float *p = cli_alloc(s->n + 1, sizeof *p);
     FREED int32_t *truth = cli_alloc(s->n + 1, sizeof *truth);
     FREED size_t *scratch = cli_alloc(2 * s->n + 1, sizeof *scratch);
     rnnp_status status;
     if (d->calibrate == CALIBRATE_TEMPERATURE) {
-        status = rnnp_calibration_fit_temperature(s->n, s->classes, s->p, s->truth, NULL, &d->temperature);
+        status = rnnp_calibration_fit_temperature(s->n, s->classes, s->p, s->truth, weight, &d->temperature);
         d->temperature = (double)(float)d->temperature; /* to be written and read back in few digits */
     } else {
         take_class(s, positive, p, truth);
         d->steps = cli_alloc(s->n + 1, sizeof *d->steps);
-        status = rnnp_calibration_fit_isotonic(s->n, p, truth, NULL, scratch, d->steps, &d->n_steps);
+        status = rnnp_calibration_fit_isotonic(s->n, p, truth, weight, scratch, d->steps, &d->n_steps);
     }
     return status == RNNP_OK ? CLI_OK : cli_fail("[predict] calibrate: %s", rnnp_status_string(status));
 }
@@ -134,7 +147,7 @@ static int calibrate(const decider *d, size_t n, size_t classes, size_t positive
 }
 
 /* s->p are calibrated. */
-static int fit_threshold(decider *d, const scores *s, size_t positive)
+static int fit_threshold(decider *d, const scores *s, const float *weight, size_t positive)
 {
     FREED float *p = cli_alloc(s->n + 1, sizeof *p);
     FREED int32_t *truth = cli_alloc(s->n + 1, sizeof *truth);
@@ -143,32 +156,43 @@ static int fit_threshold(decider *d, const scores *s, size_t positive)
     double area, precision;
     size_t n;
     take_class(s, positive, p, truth);
-    const rnnp_status status = rnnp_metrics_ranking(s->n, p, truth, NULL, scratch, &area, &precision, points, &n);
+    const rnnp_status status = rnnp_metrics_ranking(s->n, p, truth, weight, scratch, &area, &precision, points, &n);
     if (status != RNNP_OK) return cli_fail("[predict] threshold: %s", rnnp_status_string(status));
     const size_t at = choose_point(&d->rule, points, n, (double)d->positives, (double)(d->cases - d->positives));
     d->threshold = at ? (float)points[at].threshold : nextafterf((float)points[1].threshold, 2); /* just nobody */
     return CLI_OK;
 }
 
+void decider_begin(decider *d, const train_config *config, const dataset *set, int from_folds)
+{
+    *d = (decider){.calibrate = config->calibrate, .rule = config->threshold, .from_folds = from_folds};
+    if (!is_wanted(config)) return;
+    d->positive = cli_copy(set->class_names[decider_positive(config, set)]);
+    d->threshold = (float)d->rule.number;
+}
+
+int decider_fit_cases(decider *d, const scores *s, const float *weight, size_t positive)
+{
+    const size_t K = s->classes;
+    if (d->calibrate) TRY(fit_calibration(d, s, weight, positive));
+    if (d->rule.kind <= THRESHOLD_GIVEN) return CLI_OK;
+    FREED float *p = cli_alloc(s->n * K + 1, sizeof *p);
+    scores calibrated = *s;
+    memcpy(p, s->p, s->n * K * sizeof *p);
+    TRY(calibrate(d, s->n, K, positive, p));
+    calibrated.p = p;
+    return fit_threshold(d, &calibrated, weight, positive);
+}
+
 int decider_fit(decider *d, const train_config *config, const dataset *set, const scores *held, int from_folds)
 {
-    const size_t positive = positive_of(config, set), K = set->classes;
-    *d = (decider){.calibrate = config->calibrate, .rule = config->threshold, .from_folds = from_folds};
-    if (!is_wanted(config)) return CLI_OK;
-    d->positive = cli_copy(set->class_names[positive]);
-    d->threshold = (float)d->rule.number;
-    if (!config->calibrate && config->threshold.kind == THRESHOLD_GIVEN) return CLI_OK; /* nothing to fit */
+    const size_t positive = decider_positive(config, set);
+    decider_begin(d, config, set, from_folds);
+    if (!decider_fits(config)) return CLI_OK;
     d->cases = held->n;
     for (size_t i = 0; i < held->n; i++) d->positives += held->truth[i] == (int32_t)positive;
     if (set->group_names) d->groups = split_groups(set, &(const row_list){held->row, held->n});
-    if (d->calibrate) TRY(fit_calibration(d, held, positive));
-    if (d->rule.kind <= THRESHOLD_GIVEN) return CLI_OK;
-    FREED float *p = cli_alloc(held->n * K + 1, sizeof *p);
-    scores calibrated = *held;
-    memcpy(p, held->p, held->n * K * sizeof *p);
-    TRY(calibrate(d, held->n, K, positive, p));
-    calibrated.p = p;
-    return fit_threshold(d, &calibrated, positive);
+    return decider_fit_cases(d, held, NULL, positive);
 }
 
 /* ---- Use ---- */

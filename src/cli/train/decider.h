@@ -33,11 +33,25 @@ typedef struct decider {
     size_t cases, groups, positives; /* that it was fitted to; no cases: to none; no groups: data without */
 } decider;
 
+/* Whether something of it is fitted to cases. */
+static inline int decider_fits(const train_config *config)
+{
+    return config->calibrate || config->threshold.kind > THRESHOLD_GIVEN;
+}
 /* Whether [predict] fits the data, and to what it will be fitted: the sequences held out, NULL for all of the training
  * set, by folds. */
 int decider_check(const train_config *config, const dataset *set, const row_list *held);
+/* The same by the classes of the set alone, and by how many cases there will be of each [classes]. */
+int decider_check_classes(const train_config *config, const dataset *set);
+int decider_check_counts(const train_config *config, const dataset *set, const double *counts, int from_folds);
 /* From predictions of such sequences of the set. Free it either way. */
 int decider_fit(decider *d, const train_config *config, const dataset *set, const scores *held, int from_folds);
+/* The same in two parts: what the configuration says, and (cases and positives are set then) what is fitted to scores
+ * of cases that count so much each; NULL: 1. */
+void decider_begin(decider *d, const train_config *config, const dataset *set, int from_folds);
+int decider_fit_cases(decider *d, const scores *s, const float *weight, size_t positive);
+/* The number of the class that it is of; set->classes: there is none. */
+size_t decider_positive(const train_config *config, const dataset *set);
 /* --threshold is a number between 0 and 1. */
 int decider_check_option(const cli_call *call);
 /* A threshold of the command line takes the place of the rule's; `name` is the model's, and the set's classes are

@@ -89,7 +89,9 @@ static int take_calibration(decider *d, char *value)
     const char *kind = take_word(&value);
     d->calibrate = kind && strcmp(kind, "isotonic") == 0 ? CALIBRATE_ISOTONIC : CALIBRATE_TEMPERATURE;
     if (d->calibrate == CALIBRATE_ISOTONIC) return !value;
-    return kind && strcmp(kind, "temperature") == 0 && take_number(&value, 1e-3, 1e3, &d->temperature) && !value;
+    if (!kind || strcmp(kind, "temperature") != 0 || !take_number(&value, 1e-3, 1e3, &d->temperature)) return 0;
+    d->temperature = (double)(float)d->temperature; /* which it was when it was written, in the digits of a float */
+    return !value;
 }
 
 static int take_threshold(decider *d, char *value)
