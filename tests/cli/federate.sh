@@ -287,6 +287,24 @@ done
 refuses 1 "site north has no column 'alb', which site east has" "${coordinate[@]}" nofeatures.ini --folder differ --timeout 10
 wait || true
 
+# A site that has no labels at all cannot take part where sequences have a class.
+npy x.npy '<f4' '(8, 3, 2)' 192
+npy l.npy '<i4' '(8,)' 32
+for k in 0 2 4 6; do printf '\x01' | dd of=l.npy bs=1 seek=$((128 + 4 * k)) conv=notrunc status=none; done
+config arrays.ini data.format=npy data.train=x.npy federate.secure=no
+sed -i '/^id\|^time\|^label\|^group\|^features\|^categories\|^missing\|^mask/d' arrays.ini
+mkdir unlabelled
+for name in "${sites[@]}"; do
+    labels=(--labels l.npy)
+    [[ $name != south ]] || labels=()
+    "$program" federate site arrays.ini --folder unlabelled --key "$name.key" --data x.npy "${labels[@]}" --timeout 2 >"$name.log" 2>&1 &
+    jobs[$name]=$!
+done
+refuses 1 "site south did not answer step 1 (the sums for scaling) within 2 s" "${coordinate[@]}" arrays.ini --folder unlabelled --timeout 2 --quiet
+for name in "${sites[@]}"; do ! wait "${jobs[$name]}" || fail "site $name does not end"; done
+jobs=()
+grep -q "x.npy has no labels" south.log || fail "a site without labels does not say why it ends"
+
 # Keys and configurations.
 refuses 1 "stranger.key is not the key of one of [federate] sites" federate site secure.ini --folder secure --key stranger.key --data east.csv
 refuses 1 "east.key is not the key of [federate] coordinator" federate coordinate secure.ini --folder secure --key east.key

@@ -102,7 +102,7 @@ static void describe(const task *t)
 /* Whether there is something to learn, unless others may have it (together). */
 static int check_targets(const train_config *c, const dataset *set, int together)
 {
-    size_t known = (size_t)together;
+    size_t known = together && c->target != TARGET_LABEL;
     for (size_t i = 0; i < set->n; i++) known += (size_t)dataset_has_target(c, set, i);
     if (!known) return cli_fail("%s has no %s", c->train, c->target == TARGET_VALUES ? "targets" : "labels");
     for (size_t k = 0; k < set->targets && !together; k++) {
