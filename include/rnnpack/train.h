@@ -327,8 +327,9 @@ RNNP_API rnnp_status rnnp_peers_gather(const rnnp_context *context, const rnnp_p
 /*
  * rnnp_trainer_join() makes a trainer one of several that train one model: with it, rnnp_trainer_step() and
  * rnnp_trainer_backward() are calls that all processes make, in the same order, with the same batch. Each process runs
- * neighbouring slices of 16 rows and adds their gradients; sums are then exchanged and added along the tree over all
- * slices, so that parameters, losses and norms have the same bits on every process, and those of one process alone.
+ * neighbouring slices of 16 rows and adds their gradients; sums are exchanged and added along the tree over all slices,
+ * so that parameters, losses and norms have the same bits on every process, and those of one process alone. The sums
+ * of a parameter are sent when the backward pass has gone by it, while it still goes on, if the transport has a test.
  *
  *   Rows     the tensors of a batch have all its rows on every process. Of the inputs those of rnnp_trainer_rows()
  *            alone are read, and of outputs and d_inputs these alone are written. Targets and weights are read whole,

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# network.sh PROGRAM: two hosts, each a network namespace, train by TCP. When the cable is pulled, both ranks say so in time;
-# what is left continues to the same model.
+# network.sh PROGRAM: two hosts, each a network namespace, train by TCP. An outage shorter than the timeout changes
+# nothing. When the cable is pulled, both ranks say so in time; what is left continues to the same model.
 # shellcheck source=tests/mpi/common.sh
 source "$(dirname "$0")/common.sh"
 program=$1
@@ -53,6 +53,21 @@ config near epochs=3 patience=0
 hosts "$work/near.ini" -o "$work/many.onnx" >"$work/out" 2>"$work/err" </dev/null || fail "two hosts: $?"
 cmp "$work/one.onnx" "$work/many.onnx" || fail "two hosts: another model"
 
+# The network is away for two seconds of twenty.
+config outage epochs=400 patience=0
+rm "$work/many.onnx"
+"$program" train "$work/outage.ini" -o "$work/one.onnx" --threads 1 --quiet >"$work/out"
+hosts "$work/outage.ini" -o "$work/many.onnx" --checkpoint "$work/state" --mpi-timeout 20 >"$work/out" 2>"$work/err" </dev/null &
+job=$!
+until_true 30 test -s "$work/state" || fail "no checkpoint before the outage"
+ip -n "$two" link set "${two}l" down
+sleep 2
+! test -e "$work/many.onnx" || fail "the training was over before the outage"
+ip -n "$two" link set "${two}l" up
+wait $job || fail "after an outage: $?"
+cmp "$work/one.onnx" "$work/many.onnx" || fail "after an outage: another model"
+rm "$work/state"
+
 hosts "$work/far.ini" --checkpoint "$work/state" --mpi-timeout 2 >"$work/out" 2>"$work/err" </dev/null &
 until_true 30 test -s "$work/state" || fail "no checkpoint"
 ip -n "$two" link set "${two}l" down
@@ -74,4 +89,4 @@ config end "epochs=$((reached + 2))" patience=0
 "$program" train "$work/end.ini" --threads 1 --quiet -o "$work/one.onnx" >"$work/out"
 "$program" train "$work/end.ini" --checkpoint "$work/state" --resume --threads 1 --quiet -o "$work/many.onnx" >"$work/out"
 cmp "$work/one.onnx" "$work/many.onnx" || fail "resumed: another model"
-echo "two hosts, and a cable pulled: ok"
+echo "two hosts, an outage, and a cable pulled: ok"
