@@ -97,7 +97,8 @@ finish
 cmp again.onnx three.onnx || fail "ended and begun again: other bits"
 classes=
 
-# ---- Thresholds: those of rnnpack train, down to the next edge; held-out shares are exact ----
+# ---- Thresholds: those of rnnpack train, down to the next edge (here no bin has several cases that matter); held-out
+# shares are exact ----
 
 at() { sed -n "s/^threshold: 'ill' from \([0-9.e-]*\) on.*/\1/p" "$1"; }
 # shares THRESHOLD: sensitivity and specificity of what is held out.
