@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # training.sh PROGRAM EXAMPLES [DATA]: every example's configuration trains for an epoch on a small made-up data set of its
-# format. Where there are real heartbeats in the folder DATA (or RNNP_DATA), beats and anomaly reach a modest score.
+# format. Where there are real heartbeats in the folder DATA (or RNNP_DATA), beats, anomaly and ventricular reach a modest score.
 set -euo pipefail
 program=$1 examples=$2 data=${RNNP_DATA:-${3:-}}
 work=$(mktemp -d)
@@ -54,6 +54,20 @@ tokens() {
             print line
         } }'
 }
+# record PATH PERIOD BYTE: a record of 400 beats 300 samples apart, a third of which are of another kind, whose
+# annotations end in this byte.
+record() {
+    printf '%s 1 360 121000\n%s.dat 80 20 8 0 0 %s 0 MLII\n' "${1##*/}" "${1##*/}" "$(awk -v p="$2" 'BEGIN {
+        for (i = 0; i < 121000; i++) s += 65 + i % p + i % 7 - 128
+        s = (s % 65536 + 65536) % 65536; print s < 32768 ? s : s - 65536 }')" >"$1.hea"
+    awk -v p="$2" 'BEGIN { for (i = 0; i < 121000; i++) printf "%c", 65 + i % p + i % 7 }' >"$1.dat"
+    local i
+    for ((i = 0; i < 400; i++)); do
+        # shellcheck disable=SC2059
+        if ((i % 3)); then printf '\x2c\x05'; else printf "\\x2c$3"; fi
+    done >"$1.atr"
+    printf '\x00\x00' >>"$1.atr"
+}
 make_data() {
     case $1 in
     forecast) npy "$2/train.npy" "7, 400" 2800 && npy "$2/test.npy" "1, 300" 300 ;;
@@ -75,14 +89,17 @@ make_data() {
             for (i = 0; i < 40; i++) for (t = 0; t <= i % 5; t++)
                 print i "," int(i / 2) "," i % 2 "," t / 2 "," 50 + i "," (t % 3 == 2 ? "" : i % 2 + t / 9) }' >"$2/visits.csv"
         ;;
-    premature) # 400 beats 300 samples apart, each third of them premature
-        printf '100 1 360 121000\n100.dat 80 20 8 0 0 %s 0 MLII\n' "$(awk 'BEGIN { for (i = 0; i < 121000; i++) s += 65 + i % 23 + i % 7 - 128
-            s = (s % 65536 + 65536) % 65536; print s < 32768 ? s : s - 65536 }')" >"$2/100.hea"
-        awk 'BEGIN { for (i = 0; i < 121000; i++) printf "%c", 65 + i % 23 + i % 7 }' >"$2/100.dat"
-        for ((i = 0; i < 400; i++)); do
-            if ((i % 3)); then printf '\x2c\x05'; else printf '\x2c\x21'; fi
-        done >"$2/100.atr"
-        printf '\x00\x00' >>"$2/100.atr"
+    premature) record "$2/100" 23 '\x21' ;;
+    ventricular)
+        local site=1 name
+        echo record,random,burden >"$2/../train.csv"
+        echo record >"$2/../test.csv"
+        for name in 101 106 108 109; do
+            record "$2/$name" $((20 + site)) '\x15'
+            echo "data/$name,$((site % 2)),$((site++ / 3))" >>"$2/../train.csv"
+        done
+        record "$2/100" 29 '\x15'
+        echo data/100 >>"$2/../test.csv"
         ;;
     anomaly)
         npy "$2/normal.npy" "20, 28, 5" 2800 && npy "$2/test.npy" "6, 28, 5" 840
@@ -118,6 +135,22 @@ for config in "$examples"/*/config.ini; do
         { cat "$work/out" && fail "$name: no result"; }
     [[ -s $work/$name/model.onnx ]] || fail "$name: no model"
 done
+
+# ---- Hospitals ----
+
+if "$program" federate simulate --help >/dev/null 2>&1; then
+    for deal in random burden; do
+        configure ventricular 1 's/^rounds = .*/rounds = 1/'
+        "$program" federate simulate "$work/ventricular/config.ini" --site-column $deal --bootstrap 0 >"$work/out" 2>&1 ||
+            { cat "$work/out" && fail "ventricular, $deal"; }
+        grep -q '^2 sites, 1600 sequences to train on, ' "$work/out" || { cat "$work/out" && fail "ventricular: sites"; }
+        grep -q '^test: 400 sequences, ' "$work/out" || { cat "$work/out" && fail "ventricular: no result"; }
+    done
+    sites=$(cut -d, -f2 "$examples/ventricular/train.csv" | tail -n +2 | sort -u | xargs)
+    [[ $sites == "1 2 3 4 5" ]] || fail "ventricular/train.csv deals to the hospitals $sites"
+else
+    echo "hospitals skipped: this build has no federate"
+fi
 
 # ---- Other formats of weights ----
 
@@ -156,3 +189,15 @@ if /usr/bin/python3 -c 'import numpy' 2>"$work/err"; then
 else
     echo "anomaly on real data skipped: $(tail -n 1 "$work/err")"
 fi
+
+if [[ ! -s $data/mitdb/234.atr ]]; then
+    echo "ventricular beats of real records skipped: $data has no folder mitdb with the MIT-BIH Arrhythmia Database"
+    exit 0
+fi
+rm -r "$work/ventricular"
+mkdir "$work/ventricular"
+ln -s "$data/mitdb" "$work/ventricular/data"
+cp "$examples"/ventricular/*.csv "$work/ventricular"
+configure ventricular 1
+train ventricular --bootstrap 0
+reaches "ROC AUC" 0.8
