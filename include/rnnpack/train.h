@@ -298,7 +298,7 @@ RNNP_API rnnp_status rnnp_trainer_load_file(rnnp_trainer *trainer, const char *p
  *   reason         why the latest call failed, in words that live until the next call
  *
  * After an error of one of them no more is called, and requests stay open: what reads or writes their memory ends
- * before the trainer is destroyed, or the process ends.
+ * before the trainer joins again or is destroyed, or the process ends.
  */
 enum { RNNP_PEERS_TAGS = 32768, RNNP_PEERS_OWN = 30000 };
 
@@ -320,7 +320,7 @@ RNNP_STRUCT_INIT(rnnp_peers)
  * sends log2(ranks) messages, rounded up, or up to twice as many.
  *
  * Returns  RNNP_OK; RNNP_ERR_ARG; what the transport returns, with its reason.
- * Errors   leave `all` undefined.
+ * Errors   leave `all` undefined, and, after one of the transport, to it.
  */
 RNNP_API rnnp_status rnnp_peers_gather(const rnnp_context *context, const rnnp_peers *peers, size_t bytes, void *all);
 
@@ -337,7 +337,9 @@ RNNP_API rnnp_status rnnp_peers_gather(const rnnp_context *context, const rnnp_p
  *   Memory   what is added to rnnp_trainer_bytes(): the other processes' sums of this process's part of the gradient,
  *            together about as large as one or two gradients.
  *   Errors   of a step on one process are errors on all, with the same status and the process's sentence. A step also
- *            compares step counts, numbers of rows, rates and, now and then, parameters: RNNP_ERR_ARG.
+ *            compares step counts, numbers of rows, rates and, now and then, parameters: RNNP_ERR_ARG. When messages
+ *            fail, the step is not done here (another process may have done it), and steps and evaluations return
+ *            RNNP_ERR_STATE until the trainer joins again or is alone.
  *
  * Initialising, adopting, freezing, setting rates, loading a checkpoint, and evaluating remain calls of one process;
  * all make the same.

@@ -146,7 +146,8 @@ static void wait_for(rnnp_exchange *x, size_t n)
     }
 }
 
-/* The oldest ones, which others wait for behind it; whatever is on its way moves on, too. */
+/* Ends requests in the order in which they were begun, as wait_for() does, up to the first one that is not done; to
+ * test that one moves all the others on, too. */
 void rnnp_exchange_test(rnnp_exchange *x)
 {
     int done = 1;
@@ -161,7 +162,8 @@ void rnnp_exchange_drain(rnnp_exchange *x) { wait_for(x, x->n_requests); }
 /* Other processes in turn, beginning with the next one: not all send to the same one first. */
 static size_t neighbour(const rnnp_peers *peers, size_t i) { return (peers->rank + i) % peers->ranks; }
 
-/* Where tags are too few, messages of one tag come in the order in which they are waited for: see can_overtake(). */
+/* Where there are more sums than tags, several share one, and the receiver would take one for another if they were not
+ * sent in the order of its receives: then none is sent early (can_overtake). */
 static size_t tag_of(const rnnp_exchange *x, size_t node, size_t parameter)
 {
     return RNNP_TAG_NODES + (node * x->trainer->n_parameters + parameter) % NODE_TAGS;

@@ -13,7 +13,7 @@ static const char *const part_name[PARTS] = {
     "graph", "set of parameters", "loss or class weights", "optimiser", "penalty, clipping or dropout", "math class"};
 
 /* What a process says when it joins. */
-typedef struct introduction {
+typedef struct rnnp_introduction {
     char version[40];
     int64_t status;
     uint64_t part[PARTS]; /* hashes */
@@ -89,29 +89,33 @@ static rnnp_status compare(const rnnp_trainer *t, const rnnp_peers *peers, const
     return RNNP_OK;
 }
 
-static size_t reasons_bytes(const rnnp_trainer *t) { return t->peers.ranks * RNNP_REASON_CHARS; }
-
 void rnnp_trainer_leave(rnnp_trainer *t)
 {
-    rnnp_free(t->context, t->words, t->peers.ranks * sizeof *t->words);
-    rnnp_free(t->context, t->outcomes, t->peers.ranks * sizeof *t->outcomes);
-    rnnp_free(t->context, t->reasons, reasons_bytes(t));
+    rnnp_free(t->context, t->introductions, t->room * sizeof *t->introductions);
+    rnnp_free(t->context, t->words, t->room * sizeof *t->words);
+    rnnp_free(t->context, t->outcomes, t->room * sizeof *t->outcomes);
+    rnnp_free(t->context, t->reasons, t->room * RNNP_REASON_CHARS);
+    t->introductions = NULL;
     t->words = NULL;
     t->outcomes = NULL;
     t->reasons = NULL;
+    t->room = 0;
+    t->compared = t->cut_off = 0;
     memset(&t->peers, 0, sizeof t->peers);
 }
 
-static rnnp_status join(rnnp_trainer *t, const rnnp_peers *peers, introduction *all)
+static rnnp_status join(rnnp_trainer *t, const rnnp_peers *peers)
 {
-    t->peers = *peers;
+    t->room = peers->ranks;
+    t->introductions = rnnp_alloc(t->context, peers->ranks * sizeof *t->introductions);
+    if (!t->introductions) return RNNP_ERR_MEMORY;
     t->words = rnnp_calloc(t->context, peers->ranks * sizeof *t->words);
     t->outcomes = rnnp_calloc(t->context, peers->ranks * sizeof *t->outcomes);
-    t->reasons = rnnp_calloc(t->context, reasons_bytes(t));
-    introduce(t, &all[peers->rank]);
-    if (!t->words || !t->outcomes || !t->reasons) all[peers->rank].status = RNNP_ERR_MEMORY;
-    const rnnp_status status = rnnp_peers_share(t->context, peers, sizeof *all, all);
-    return status == RNNP_OK ? compare(t, peers, all) : status;
+    t->reasons = rnnp_calloc(t->context, peers->ranks * RNNP_REASON_CHARS);
+    introduce(t, &t->introductions[peers->rank]);
+    if (!t->words || !t->outcomes || !t->reasons) t->introductions[peers->rank].status = RNNP_ERR_MEMORY;
+    const rnnp_status status = rnnp_peers_share(t->context, peers, sizeof *t->introductions, t->introductions);
+    return status == RNNP_OK ? compare(t, peers, t->introductions) : status;
 }
 
 rnnp_status rnnp_trainer_join(rnnp_trainer *trainer, const rnnp_peers *peers)
@@ -121,15 +125,11 @@ rnnp_status rnnp_trainer_join(rnnp_trainer *trainer, const rnnp_peers *peers)
     size_t bytes;
     if (!trainer) return RNNP_ERR_ARG;
     rnnp_trainer_leave(trainer);
-    trainer->compared = 0;
     if (!peers) return RNNP_OK;
     if ((status = rnnp_peers_check(trainer->context, peers, &own)) != RNNP_OK) return status;
     if (rnnp_mul_overflow(own.ranks, sizeof(rnnp_outcome), &bytes) || bytes > SIZE_MAX / 8)
         return rnnp_fail(trainer->context, RNNP_ERR_ARG, "%zu processes", own.ranks);
-    introduction *all = rnnp_alloc(trainer->context, own.ranks * sizeof *all);
-    if (!all) return RNNP_ERR_MEMORY;
-    status = join(trainer, &own, all);
-    rnnp_free(trainer->context, all, own.ranks * sizeof *all);
-    if (status != RNNP_OK) rnnp_trainer_leave(trainer);
+    /* Introductions stay after an error, too: the transport may still write there. */
+    if ((status = join(trainer, &own)) == RNNP_OK) trainer->peers = own;
     return status;
 }

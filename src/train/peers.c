@@ -70,20 +70,22 @@ static int agree(const rnnp_trainer *t)
 }
 
 /* The first process that failed speaks for all. */
-static rnnp_status tell(const rnnp_trainer *t, size_t rank, rnnp_status what)
+static rnnp_status tell(rnnp_exchange *x, size_t rank, rnnp_status what)
 {
+    const rnnp_trainer *t = x->trainer;
     const rnnp_peers *peers = &t->peers;
     char own[RNNP_REASON_CHARS];
-    const rnnp_status status = rnnp_peers_share(t->context, peers, RNNP_REASON_CHARS, t->reasons);
-    if (status != RNNP_OK) return status;
+    x->status = rnnp_peers_share(t->context, peers, RNNP_REASON_CHARS, t->reasons);
+    if (x->status != RNNP_OK) return x->status;
     snprintf(own, sizeof own, "%.*s", RNNP_REASON_CHARS - 1, t->reasons + rank * RNNP_REASON_CHARS);
     return peers->ranks > 1 ? rnnp_fail(t->context, what, "rank %zu: %s", rank, own) : what;
 }
 
-static rnnp_status compare(const rnnp_trainer *t)
+static rnnp_status compare(rnnp_exchange *x)
 {
+    const rnnp_trainer *t = x->trainer;
     for (size_t k = 0; k < t->peers.ranks; k++)
-        if (t->words[k].status != RNNP_OK) return tell(t, k, (rnnp_status)t->words[k].status);
+        if (t->words[k].status != RNNP_OK) return tell(x, k, (rnnp_status)t->words[k].status);
     for (size_t k = 1; k < t->peers.ranks; k++) {
         const char *what = difference(&t->words[0], &t->words[k]);
         if (what)
@@ -146,16 +148,24 @@ static rnnp_status reduce(rnnp_pass *pass, rnnp_status status)
     for (size_t k = 0; k < t->peers.ranks && x->status == RNNP_OK; k++) {
         if (t->outcomes[k].status == RNNP_OK) continue;
         rnnp_exchange_drain(x);
-        return x->status == RNNP_OK ? tell(t, k, (rnnp_status)t->outcomes[k].status) : x->status;
+        return x->status == RNNP_OK ? tell(x, k, (rnnp_status)t->outcomes[k].status) : x->status;
     }
     return x->status == RNNP_OK ? rnnp_exchange_sum(x, &pass->node[0]) : x->status;
 }
 
-rnnp_status rnnp_peers_reduce(rnnp_pass *pass, rnnp_status status)
+static rnnp_status end(rnnp_pass *pass, rnnp_status status)
 {
     rnnp_exchange *x = pass->exchange;
     if (!x->agreed && x->status == RNNP_OK && x->words.have < x->peers->ranks) go_on_with_words(x, 1);
-    if (x->status != RNNP_OK) return x->status;
-    const rnnp_status words = compare(pass->trainer);
+    /* Messages may have failed while slices ran, whose own errors have put other sentences in the place of theirs. */
+    if (x->status != RNNP_OK) return rnnp_peers_fail(x->trainer->context, x->peers, x->status);
+    const rnnp_status words = compare(x);
     return words == RNNP_OK ? reduce(pass, status) : words;
+}
+
+rnnp_status rnnp_peers_reduce(rnnp_pass *pass, rnnp_status status)
+{
+    const rnnp_status ended = end(pass, status);
+    pass->trainer->cut_off = pass->exchange->status != RNNP_OK;
+    return ended;
 }

@@ -224,6 +224,9 @@ static rnnp_status run_batch(rnnp_trainer *t, const rnnp_train_batch *batch, int
     rnnp_exchange exchange;
     rnnp_status status = RNNP_OK;
     if (!t) return RNNP_ERR_ARG;
+    if (t->cut_off)
+        return rnnp_fail(t->context, RNNP_ERR_STATE,
+                         "messages of an earlier step have failed: join the trainer again, or let it be alone");
     const int joined = t->peers.ranks && training;
     const rnnp_fpmode mode = rnnp_fpmode_enter(0);
     if (result) status = RNNP_STRUCT_CHECK(t->context, rnnp_train_result, result);

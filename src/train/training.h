@@ -186,11 +186,14 @@ struct rnnp_trainer {
     uint64_t steps;
     int has_gradient;
 
-    rnnp_peers peers;             /* ranks 0: alone */
-    rnnp_word *words;             /* [ranks], what each says in a step (peers.c) */
-    rnnp_outcome *outcomes;       /* [ranks] */
-    char *reasons;                /* [ranks][RNNP_REASON_CHARS] */
-    int compared;                 /* parameters were, since the trainer was joined */
+    rnnp_peers peers;                        /* ranks 0: alone */
+    size_t room;                             /* what each says: for so many */
+    struct rnnp_introduction *introductions; /* [room], in joining (join.c) */
+    rnnp_word *words;                        /* [room], in a step (peers.c) */
+    rnnp_outcome *outcomes;                  /* [room] */
+    char *reasons;                           /* [room][RNNP_REASON_CHARS] */
+    int compared;                            /* parameters were, since the trainer was joined */
+    int cut_off;                  /* messages have failed, and may still be written to the trainer's memory */
     rnnp_tape *tapes[RNNP_TAPES]; /* the latest used first */
     rnnp_worker *workers;         /* [threads] */
     char *work;                   /* what passes need: buffers of gradients, what is prepared, slices' memory */

@@ -25,6 +25,7 @@ typedef struct network {
     pthread_cond_t news;
     letter *first[MOST_RANKS][MOST_RANKS]; /* [from][to], in the order in which they were sent */
     double patience;                       /* seconds */
+    int cut;                               /* every call fails */
 } network;
 
 /* One process's end of it. */
@@ -39,7 +40,9 @@ typedef struct station {
     size_t begun[MOST_RANKS][MOST_TAGS], taken[MOST_RANKS][MOST_TAGS]; /* receives by sender */
     size_t sends_nodes;
     size_t looks, first_look, last_look; /* tests so far; before the first and the last node was sent */
-    uint64_t sent;                       /* bytes; messages that came before their wait */
+    uint64_t sent;                       /* bytes */
+    size_t calls, cuts_at;               /* so far; its so many'th one cuts the network, 0: none */
+    int failed;                          /* a call has failed: no more may come */
     int blind;                           /* it has no test */
     const char *version;                 /* that it pretends to be, or NULL */
     const char *reason;
@@ -61,6 +64,27 @@ static inline void close_network(network *net)
     pthread_mutex_destroy(&net->mutex);
 }
 
+static inline rnnp_status cut_off(station *s)
+{
+    s->failed = 1;
+    s->reason = "the network is cut";
+    return RNNP_ERR_IO;
+}
+
+static inline int is_cut(station *s)
+{
+    network *net = s->net;
+    assert_false(s->failed);
+    pthread_mutex_lock(&net->mutex);
+    if (++s->calls == s->cuts_at) {
+        net->cut = 1;
+        pthread_cond_broadcast(&net->news);
+    }
+    const int cut = net->cut;
+    pthread_mutex_unlock(&net->mutex);
+    return cut;
+}
+
 /* Requests are numbered anew when none is open. */
 static inline size_t new_request(station *s)
 {
@@ -72,6 +96,7 @@ static inline size_t new_request(station *s)
 static inline rnnp_status post(void *user, size_t to, size_t tag, const void *x, size_t bytes, size_t *request)
 {
     station *s = user;
+    if (is_cut(s)) return cut_off(s);
     letter *l = malloc(sizeof *l + bytes), **end;
     *request = new_request(s);
     s->request[*request].from = SIZE_MAX;
@@ -95,6 +120,7 @@ static inline rnnp_status post(void *user, size_t to, size_t tag, const void *x,
 static inline rnnp_status expect(void *user, size_t from, size_t tag, void *x, size_t bytes, size_t *request)
 {
     station *s = user;
+    if (is_cut(s)) return cut_off(s);
     assert_true(tag < MOST_TAGS);
     *request = new_request(s);
     s->request[*request].from = from;
@@ -134,6 +160,7 @@ static inline rnnp_status receive(void *user, size_t request)
     struct timespec end;
     letter *l;
     rnnp_status status = RNNP_OK;
+    if (is_cut(s)) return cut_off(s);
     s->open--;
     if (s->request[request].from == SIZE_MAX) return RNNP_OK;
     clock_gettime(CLOCK_REALTIME, &end);
@@ -141,17 +168,22 @@ static inline rnnp_status receive(void *user, size_t request)
     end.tv_sec += (time_t)net->patience + end.tv_nsec / 1000000000;
     end.tv_nsec %= 1000000000;
     pthread_mutex_lock(&net->mutex);
-    while (!(l = take_letter(s, request)) && status == RNNP_OK)
+    while (!(l = take_letter(s, request)) && status == RNNP_OK && !net->cut)
         if (pthread_cond_timedwait(&net->news, &net->mutex, &end) == ETIMEDOUT) status = RNNP_ERR_IO;
+    const int cut = net->cut;
     pthread_mutex_unlock(&net->mutex);
+    if (l) return open_letter(s, request, l);
+    if (cut) return cut_off(s);
+    s->failed = 1;
     s->reason = "nobody answers";
-    return l ? open_letter(s, request, l) : status;
+    return status;
 }
 
 static inline rnnp_status look(void *user, size_t request, int *done)
 {
     station *s = user;
     letter *l = NULL;
+    if (is_cut(s)) return cut_off(s);
     s->looks++;
     if (s->request[request].from != SIZE_MAX) {
         pthread_mutex_lock(&s->net->mutex);

@@ -233,6 +233,100 @@ TEST(test_memory)
     assert_same(trainer, alone, 0);
 }
 
+/* ---- Late messages ---- */
+
+enum { MOST_RECEIVES = 256 };
+
+/* A transport to another process that says what this one says; one of its calls fails. */
+typedef struct mirror {
+    size_t calls, fails_at; /* 0: none */
+    const void *said;
+    size_t said_bytes, n;
+    struct {
+        void *to; /* NULL: it has ended */
+        size_t bytes;
+    } receives[MOST_RECEIVES];
+} mirror;
+
+static rnnp_status mirror_fails(mirror *m)
+{
+    assert_true(!m->fails_at || m->calls < m->fails_at);
+    return ++m->calls == m->fails_at ? RNNP_ERR_IO : RNNP_OK;
+}
+
+static rnnp_status mirror_send(void *user, size_t to, size_t tag, const void *x, size_t bytes, size_t *request)
+{
+    mirror *m = user;
+    (void)to, (void)tag;
+    TRY(mirror_fails(m));
+    m->said = x;
+    m->said_bytes = bytes;
+    *request = MOST_RECEIVES;
+    return RNNP_OK;
+}
+
+static rnnp_status mirror_receive(void *user, size_t from, size_t tag, void *x, size_t bytes, size_t *request)
+{
+    mirror *m = user;
+    (void)from, (void)tag;
+    TRY(mirror_fails(m));
+    assert_true(m->n < MOST_RECEIVES);
+    m->receives[m->n].to = x;
+    m->receives[m->n].bytes = bytes;
+    *request = m->n++;
+    return RNNP_OK;
+}
+
+static rnnp_status mirror_wait(void *user, size_t request)
+{
+    mirror *m = user;
+    TRY(mirror_fails(m));
+    if (request == MOST_RECEIVES) return RNNP_OK;
+    memset(m->receives[request].to, 0, m->receives[request].bytes);
+    if (m->said_bytes == m->receives[request].bytes) memcpy(m->receives[request].to, m->said, m->said_bytes);
+    m->receives[request].to = NULL;
+    return RNNP_OK;
+}
+
+static const char *mirror_reason(void *user) { return user ? "the mirror is broken" : NULL; }
+
+/* After an error what was being received may still come, until the trainer is destroyed. */
+TEST(test_late_messages)
+{
+    rnnp_train_options options = default_options();
+    rnnp_status status = RNNP_ERR_IO;
+    size_t joins = 0, steps = 0;
+    data d, larger;
+    make_data(&d, 50, 3);
+    make_data(&larger, MOST_ROWS, 3);
+    for (size_t at = 1; status != RNNP_OK; at++) {
+        mirror m = {.fails_at = at};
+        DROPPED(tear_down) setup s = set_up(1, NULL, 0.0f, &options);
+        const rnnp_peers peers = {.struct_size = sizeof peers,
+                                  .ranks = 2,
+                                  .user = &m,
+                                  .send = mirror_send,
+                                  .receive = mirror_receive,
+                                  .wait = mirror_wait,
+                                  .reason = mirror_reason};
+        const rnnp_status joined = rnnp_trainer_join(s.trainer, &peers);
+        joins += joined != RNNP_OK;
+        status = joined == RNNP_OK ? rnnp_trainer_step(s.trainer, &d.batch, NULL) : joined;
+        steps += joined != status;
+        if (status == RNNP_OK) continue;
+        assert_int_equal(status, RNNP_ERR_IO);
+        assert_says(s.context, "the mirror is broken");
+        if (joined == RNNP_OK)
+            REFUSED(s.context, rnnp_trainer_step(s.trainer, &larger.batch, NULL), RNNP_ERR_STATE, "have failed");
+        else
+            OK(rnnp_trainer_step(s.trainer, &larger.batch, NULL));
+        for (size_t i = 0; i < m.n; i++)
+            if (m.receives[i].to) memset(m.receives[i].to, 0xff, m.receives[i].bytes);
+    }
+    assert_int_equal(joins, 4);
+    assert_true(steps > 20);
+}
+
 /* ---- Gathering ---- */
 
 typedef struct gathering {

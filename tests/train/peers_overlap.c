@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Sums that are sent while the backward pass still runs, and slices that fail when other processes count on them.
+ * Sums that are sent while the backward pass still runs; slices that fail when other processes count on them, and
+ * messages that fail.
  */
 #include "network.h"
 
@@ -34,6 +35,8 @@ typedef struct process {
     size_t rank, ranks, threads, rows;
     int blind;    /* its transport has no test */
     int bad_word; /* in the second step, which is given again afterwards, as it should be */
+    size_t cuts_at;
+    int was_cut; /* its messages have failed: from then on it was alone */
     rnnp_status status[STEPS + 1];
     char sentence[256];
     float *values; /* [n] */
@@ -44,6 +47,17 @@ static void fill_batch(const process *p, size_t step, int64_t *words, int32_t *k
 {
     for (size_t i = 0; i < TIME * p->rows; i++) words[i] = (int64_t)((i * 31 + step * 17) * (i + 7) % WORDS);
     for (size_t r = 0; r < p->rows; r++) kinds[r] = (int32_t)((r + step) % KINDS);
+}
+
+/* What is on its way may still be written to the trainer's memory. */
+static void go_on_alone(process *p, rnnp_context *context, rnnp_trainer *trainer, const rnnp_train_batch *batch)
+{
+    assert_string_equal(rnnp_last_error(context), "the network is cut");
+    REFUSED(context, rnnp_trainer_step(trainer, batch, NULL), RNNP_ERR_STATE,
+            "messages of an earlier step have failed");
+    REFUSED(context, rnnp_trainer_evaluate(trainer, batch, NULL), RNNP_ERR_STATE, "join the trainer again");
+    OK(rnnp_trainer_join(trainer, NULL));
+    p->was_cut = 1;
 }
 
 static void train(process *p, rnnp_context *context, rnnp_trainer *trainer)
@@ -60,6 +74,10 @@ static void train(process *p, rnnp_context *context, rnnp_trainer *trainer)
         OK(rnnp_trainer_rows(trainer, p->rows, &from, &to));
         if (p->bad_word && calls == 1) words[(TIME - 1) * p->rows + from] = WORDS + 5;
         p->status[calls] = rnnp_trainer_step(trainer, &batch, NULL);
+        if (p->status[calls] == RNNP_ERR_IO) {
+            go_on_alone(p, context, trainer, &batch);
+            p->status[calls] = rnnp_trainer_step(trainer, &batch, NULL);
+        }
         if (p->status[calls++] == RNNP_OK) continue;
         snprintf(p->sentence, sizeof p->sentence, "%s", rnnp_last_error(context));
         if (calls != 2) return;
@@ -78,9 +96,12 @@ static void *run_process(void *arg)
     rnnp_model *model = text_model(context);
     rnnp_trainer *trainer;
     OK(rnnp_trainer_create(model, &options, &trainer));
-    *s = (station){.net = p->net, .rank = p->rank, .ranks = p->ranks, .blind = p->blind};
+    *s = (station){.net = p->net, .rank = p->rank, .ranks = p->ranks, .blind = p->blind, .cuts_at = p->cuts_at};
     const rnnp_peers peers = peers_of(s);
-    if (p->net) OK(rnnp_trainer_join(trainer, &peers));
+    if (p->net && rnnp_trainer_join(trainer, &peers) != RNNP_OK) {
+        assert_string_equal(rnnp_last_error(context), "the network is cut");
+        p->was_cut = 1;
+    }
     train(p, context, trainer);
     for (size_t i = 0; i < rnnp_trainer_parameter_count(trainer); i++) {
         rnnp_parameter_info info = {.struct_size = sizeof info};
@@ -105,8 +126,10 @@ static void run_all(process *p, size_t ranks, const process *like)
     open_network(&net, 60);
     for (size_t k = 0; k < ranks; k++) {
         const int bad_word = p[k].bad_word;
+        const size_t cuts_at = p[k].cuts_at;
         p[k] = *like;
         p[k].bad_word = bad_word;
+        p[k].cuts_at = cuts_at;
         p[k].net = &net;
         p[k].rank = k;
         p[k].ranks = ranks;
@@ -177,6 +200,29 @@ TEST(test_slices_fail)
             assert_memory_equal(p[k].values, alone.values, alone.n * sizeof *alone.values);
             free(p[k].values);
         }
+    }
+    free(alone.values);
+}
+
+/* At any call, with and without test, also while slices fail: whoever notices goes on alone, to the same bits. */
+TEST(test_messages_fail)
+{
+    process alone = run_alone(48);
+    size_t cut = 1;
+    for (size_t at = 1; cut; at += 1 + at / 4) {
+        const process like = {.threads = 1, .rows = 48, .blind = at % 2 == 0};
+        process p[MOST_RANKS_HERE] = {{0}};
+        p[at % 3].cuts_at = at;
+        p[at % 3].bad_word = at % 5 == 0;
+        run_all(p, 3, &like);
+        cut = 0;
+        for (size_t k = 0; k < 3; k++) {
+            cut += (size_t)p[k].was_cut;
+            for (size_t step = 0; step < STEPS && at % 5; step++) assert_int_equal(p[k].status[step], RNNP_OK);
+            assert_memory_equal(p[k].values, alone.values, alone.n * sizeof *alone.values);
+            free(p[k].values);
+        }
+        if (at < 30) assert_true(cut > 0);
     }
     free(alone.values);
 }
