@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""model.py ROOT: the model of a step's time (bench/tools/ranks.py) counts nodes as the library does, and the page has
+"""model.py ROOT: the model of a step's time (bench/tools/ranks.py) has the nodes that the library has, and the page has
 its table."""
 
 import contextlib
@@ -14,7 +14,7 @@ import ranks  # noqa: E402
 
 
 def nodes(slices, first, end):
-    """As src/train/peers.c does: siblings join, and the last node rises where its sibling has no slice."""
+    """As src/train/tree.h does: siblings join, and the last node rises where its sibling has no slice. Where each ends."""
     stack = []
 
     def join():
@@ -28,7 +28,7 @@ def nodes(slices, first, end):
     while stack and stack[-1][1] and stack[-1][1] % 2 == 0 and (stack[-1][1] + 1) << stack[-1][0] >= slices:
         stack[-1] = (stack[-1][0] + 1, stack[-1][1] // 2)
         join()
-    return len(stack)
+    return [min((index + 1) << level, end) for level, index in stack]
 
 
 for slices in range(1, 40):
