@@ -333,7 +333,8 @@ RNNP_API rnnp_status rnnp_peers_gather(const rnnp_context *context, const rnnp_p
  *
  *   Rows     the tensors of a batch have all its rows on every process. Of the inputs those of rnnp_trainer_rows()
  *            alone are read, and of outputs and d_inputs these alone are written. Targets and weights are read whole,
- *            as the loss is divided by the sum of all weights.
+ *            as the loss is divided by the sum of all weights; targets that are numbers (MSE, MAE, HUBER) have no part
+ *            in that sum, so those of other rows may be any that are finite.
  *   Memory   what is added to rnnp_trainer_bytes(): the other processes' sums of this process's part of the gradient,
  *            together about as large as one or two gradients.
  *   Errors   of a step on one process are errors on all, with the same status and the process's sentence. A step also

@@ -5,6 +5,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -83,14 +84,43 @@ static const char *sentence_of(char text[SENTENCE], const char *format, va_list 
 
 size_t cli_rank;
 
+/* Sentences that wait to be said. */
+static struct {
+    int on;
+    char *text;
+    size_t n, room;
+} held;
+
+void cli_hold(void) { held.on = 1; }
+
+void cli_release(int say)
+{
+    if (say && held.n) fputs(held.text, stderr);
+    free(held.text);
+    memset(&held, 0, sizeof held);
+}
+
+static void say_or_hold(const char *line)
+{
+    const size_t n = strlen(line);
+    if (!held.on) {
+        fputs(line, stderr);
+        return;
+    }
+    cli_grow(&held.text, &held.room, held.n + n + 1, 1);
+    memcpy(held.text + held.n, line, n + 1);
+    held.n += n;
+}
+
 int cli_fail(const char *format, ...)
 {
-    char text[SENTENCE], rank[32] = "";
+    char text[SENTENCE], rank[32] = "", line[SENTENCE + 64];
     va_list list;
     va_start(list, format);
     if (cli_rank) snprintf(rank, sizeof rank, "rank %zu: ", cli_rank);
-    fprintf(stderr, "rnnpack: %s%s\n", rank, sentence_of(text, format, list));
+    snprintf(line, sizeof line, "rnnpack: %s%s\n", rank, sentence_of(text, format, list));
     va_end(list);
+    say_or_hold(line);
     return CLI_FAILED;
 }
 

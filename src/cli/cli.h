@@ -153,6 +153,9 @@ const char *cli_bytes(double bytes);
 extern size_t cli_rank;
 /* Prints "rnnpack: ..." on stderr, plainly, and returns CLI_FAILED. */
 int cli_fail(const char *format, ...) __attribute__((format(__printf__, 1, 2)));
+/* From now on such sentences are kept: who works with others says one for all. Then they are printed, or dropped. */
+void cli_hold(void);
+void cli_release(int say);
 /* Prints "rnnpack: warning: ..." the same way. */
 void cli_warn(const char *format, ...) __attribute__((format(__printf__, 1, 2)));
 /* CLI_OK, or CLI_FAILED with the context's sentence for `status`. */

@@ -96,6 +96,7 @@ int cli_group_close(cli_group *g, int code)
         g->destroy(g->mpi); /* waits for all ranks */
         rnnp_context_destroy(g->context);
     }
+    cli_release(1);
     /* mpirun ends the others as soon as this one is gone: first they say what they know. */
     if (g->silence) nanosleep(&(struct timespec){.tv_nsec = 500000000}, NULL);
     free(g->hosts);
@@ -106,12 +107,23 @@ int cli_group_close(cli_group *g, int code)
 
 int cli_group_leads(const cli_group *g) { return !g || g->peers.rank == 0; }
 
-int cli_group_gather(cli_group *g, size_t bytes, void *all)
+void cli_group_part(cli_group *g)
 {
-    if (!g) return CLI_OK;
-    const rnnp_status status = rnnp_peers_gather(g->context, &g->peers, bytes, all);
-    g->silence = status == RNNP_ERR_IO;
-    return cli_status(g->context, status);
+    if (g) cli_hold();
+}
+
+int cli_group_settle(cli_group *g, int code)
+{
+    size_t first = 0;
+    if (!g || g->ends_together || g->silence) return code;
+    FREED int *codes = cli_alloc(g->peers.ranks, sizeof *codes);
+    codes[g->peers.rank] = code;
+    TRY(cli_group_gather(g, sizeof *codes, codes));
+    while (first < g->peers.ranks && codes[first] == CLI_OK) first++;
+    cli_release(first == g->peers.ranks || first == g->peers.rank);
+    if (first == g->peers.ranks) return CLI_OK;
+    g->ends_together = 1;
+    return codes[first];
 }
 
 int cli_group_agree(cli_group *g, const cli_claim *claims, size_t n)

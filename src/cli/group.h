@@ -7,25 +7,7 @@
 #define RNNP_CLI_GROUP_H
 
 #include "cli.h"
-#include "rnnpack/mpi.h"
-
-enum { GROUP_NAME = 64 };
-
-typedef struct cli_group {
-    rnnp_context *context; /* of one thread, for messages */
-    void *library;         /* of dlopen */
-    rnnp_mpi *mpi;
-    rnnp_peers peers; /* ranks 0: the command runs alone */
-    char (*hosts)[GROUP_NAME];
-    void (*destroy)(rnnp_mpi *mpi);
-    rnnp_status (*count)(const rnnp_mpi *mpi, rnnp_mpi_counts *counts);
-    int all_print;     /* set before it is opened: all ranks print on stdout */
-    int ends_together; /* what failed has failed on all ranks */
-    int silence;       /* a rank does not answer */
-    uint64_t steps;    /* of training */
-    double step_seconds, start;
-    rnnp_mpi_counts step_counts, start_counts;
-} cli_group;
+#include "group_messages.h"
 
 /* With --mpi: begins, so that each rank knows all others, which must be of this version. From then on a rank other than
  * 0 prints nothing on stdout (unless all do), and says which one it is on stderr. */
@@ -37,8 +19,10 @@ int cli_group_close(cli_group *group, int code);
 
 /* Whether this is rank 0, or the command runs alone. */
 int cli_group_leads(const cli_group *group);
-/* Each rank's `bytes` at all + rank * bytes, to all. */
-int cli_group_gather(cli_group *group, size_t bytes, void *all);
+/* What ranks do on their own, each with its part, may fail on some of them. In between, errors are kept; then all ranks
+ * return the code of the first one that failed, which says why. */
+void cli_group_part(cli_group *group);
+int cli_group_settle(cli_group *group, int code);
 
 /* What must be the same on all ranks. */
 typedef struct cli_claim {

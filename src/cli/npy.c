@@ -144,7 +144,7 @@ static int parse_header(cursor c, npy_layout *l, char *message)
     return c.at == c.end ? 1 : refuse(message, "text after the header's dict");
 }
 
-int npy_parse_layout(const void *bytes, size_t size, npy_layout *l, char *message)
+int npy_parse_header(const void *bytes, size_t have, size_t size, npy_layout *l, char *message)
 {
     const unsigned char *const b = bytes;
     if (size < sizeof magic || memcmp(b, magic, sizeof magic) != 0) return refuse(message, "not a .npy file");
@@ -157,6 +157,7 @@ int npy_parse_layout(const void *bytes, size_t size, npy_layout *l, char *messag
     size_t length = (size_t)b[8] | (size_t)b[9] << 8;
     if (version > 1) length |= (size_t)b[10] << 16 | (size_t)b[11] << 24;
     if (length > size - start) return refuse(message, "cut off in its header");
+    if (length > have - start) return refuse(message, "its header has %zu bytes", length);
 
     *l = (npy_layout){.offset = start + length};
     const char *const text = (const char *)b + start;
@@ -166,10 +167,21 @@ int npy_parse_layout(const void *bytes, size_t size, npy_layout *l, char *messag
         return refuse(message, "its shape is larger than memory");
     if (data != elements * l->item)
         return refuse(message, "has %zu bytes of data, its shape and dtype need %zu", data, elements * l->item);
-    for (size_t i = 0; l->kind == 'b' && i < elements; i++)
-        if (b[l->offset + i] > 1)
-            return refuse(message, "element %zu is bool but holds %u", i, (unsigned)b[l->offset + i]);
     return 1;
+}
+
+int npy_check_bools(const npy_layout *l, const unsigned char *elements, size_t first, size_t n, char *message)
+{
+    for (size_t i = 0; l->kind == 'b' && i < n; i++)
+        if (elements[i] > 1)
+            return refuse(message, "element %zu is bool but holds %u", first + i, (unsigned)elements[i]);
+    return 1;
+}
+
+int npy_parse_layout(const void *bytes, size_t size, npy_layout *l, char *message)
+{
+    return npy_parse_header(bytes, size, size, l, message) &&
+           npy_check_bools(l, (const unsigned char *)bytes + l->offset, 0, rnnp_tensor_elements(&l->array), message);
 }
 
 int npy_parse(const void *bytes, size_t size, rnnp_tensor *array, size_t *offset, char *message)

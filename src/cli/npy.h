@@ -23,6 +23,11 @@ typedef struct npy_layout {
     size_t offset;     /* of the data, which fill the file to its end */
 } npy_layout;
 
+/* Parses the header of a file of `size` bytes, of which the first `have` are in memory. Returns 1, or 0 with the reason
+ * in message[NPY_MESSAGE]. */
+int npy_parse_header(const void *bytes, size_t have, size_t size, npy_layout *layout, char *message);
+/* Whether n elements from number `first` on are bools, if that is what they are to be. */
+int npy_check_bools(const npy_layout *layout, const unsigned char *elements, size_t first, size_t n, char *message);
 /* Parses a whole file in memory. Returns 1, or 0 with the reason in message[NPY_MESSAGE]. */
 int npy_parse_layout(const void *bytes, size_t size, npy_layout *layout, char *message);
 

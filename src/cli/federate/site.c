@@ -43,11 +43,12 @@ static int look(site *s)
 {
     task *t = &s->s.t;
     const size_t least = t->config.least;
+    uint64_t data;
     t->config.least = 1; /* how often a word occurs is known when all sites have counted */
     const int code = task_read_set(t, 0, NULL, 1, &t->train);
     t->config.least = least;
     TRY(code);
-    const uint64_t data = identity_of_data(&t->train, &t->words);
+    TRY(identity_of_data(&t->train, &t->words, &data));
     s->names.site = s->s.all.names[s->me];
     digest(s->s.keys.secret, "rnnpack data", &data, sizeof data, 0, s->names.data);
     s->names.longest = dataset_longest(&t->train);

@@ -129,6 +129,9 @@ typedef struct rec_filter {
 /* 0 with the reason in *why. */
 int rec_filter_make(rec_rate from, rec_rate to, rec_filter *f, const char **why);
 
+/* How many samples at `to` become of n at `from`; 0 with the reason in *why. */
+int rec_resampled(size_t n, rec_rate from, rec_rate to, size_t *n_out, const char **why);
+
 /* Samples at `to` instead of `from`; NULL with the reason in *why. Missing ones stay missing. */
 float *rec_resample(const float *x, size_t n, rec_rate from, rec_rate to, size_t *n_out, const char **why);
 

@@ -85,7 +85,8 @@ static double *without_gaps(const float *x, size_t n)
     return y;
 }
 
-int rec_filter_make(rec_rate from, rec_rate to, rec_filter *f, const char **why)
+/* How many new samples there are for how many old ones. */
+static int find_ratio(rec_rate from, rec_rate to, rec_filter *f, const char **why)
 {
     rec_rate ratio;
     const rec_rate upside_down = {from.den, from.num};
@@ -96,22 +97,31 @@ int rec_filter_make(rec_rate from, rec_rate to, rec_filter *f, const char **why)
     f->down = (size_t)ratio.den;
     f->half = f->up < f->down ? CROSSINGS * f->down / f->up + 1 : CROSSINGS + 1;
     f->taps = 2 * f->half;
-    if (f->up > MOST_WEIGHTS / f->taps) return 0;
+    return f->up <= MOST_WEIGHTS / f->taps;
+}
+
+int rec_filter_make(rec_rate from, rec_rate to, rec_filter *f, const char **why)
+{
+    if (!find_ratio(from, to, f, why)) return 0;
     f->weights = cli_alloc(f->up * f->taps, sizeof *f->weights);
     make(f);
     return 1;
 }
 
+int rec_resampled(size_t n, rec_rate from, rec_rate to, size_t *n_out, const char **why)
+{
+    rec_filter f;
+    if (!find_ratio(from, to, &f, why)) return 0;
+    const double many = ceil((double)n * (double)f.up / (double)f.down);
+    *n_out = many > REC_SAMPLES ? 0 : (size_t)many;
+    *why = "at this rate it has more than 2^28 samples";
+    return many <= REC_SAMPLES;
+}
+
 float *rec_resample(const float *x, size_t n, rec_rate from, rec_rate to, size_t *n_out, const char **why)
 {
     rec_filter f;
-    if (!rec_filter_make(from, to, &f, why)) return NULL;
-    const double many = ceil((double)n * (double)f.up / (double)f.down);
-    if (many > REC_SAMPLES) {
-        free(f.weights);
-        return *why = "at this rate it has more than 2^28 samples", NULL;
-    }
-    *n_out = (size_t)many;
+    if (!rec_resampled(n, from, to, n_out, why) || !rec_filter_make(from, to, &f, why)) return NULL;
     float *y = cli_alloc(*n_out + 1, sizeof *y);
     FREED double *whole = without_gaps(x, n);
     for (size_t i = 0; i < *n_out; i++) {

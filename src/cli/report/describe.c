@@ -2,13 +2,12 @@
  *
  * Of the page: the data, and the configuration.
  */
+#include "../group.h"
 #include "report.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { MOST_FEATURES = 60 };
 
 /* ---- Sets ---- */
 
@@ -33,7 +32,7 @@ static void put_set(const report *r, const char *name, const dataset *set)
     else
         fputs("<td>-</td>", r->f);
     fprintf(r->f, "<td>%zu, %zu, %zu</td><td class='left'>", steps[0], steps[set->n / 2], steps[set->n - 1]);
-    for (size_t k = 0; set->label && k < set->classes && k < MOST_FEATURES; k++) {
+    for (size_t k = 0; set->label && k < set->classes && k < REPORT_FEATURES; k++) {
         if (k) fputs(", ", r->f);
         page_text(r, set->class_names[k]);
         fprintf(r->f, ": %zu", of_class[k]);
@@ -43,42 +42,64 @@ static void put_set(const report *r, const char *name, const dataset *set)
 
 /* ---- Features ---- */
 
-typedef struct feature {
-    double n, sum, squares, least, most;
-    size_t missing;
-} feature;
+/* What this rank has of the training data, after the ranks before it. */
+typedef struct looking {
+    const dataset *set;
+    report_feature *features;
+    size_t shown;
+} looking;
 
-static feature look_at(const dataset *set, size_t k)
+static void look_at(void *user)
 {
-    feature f = {.least = INFINITY, .most = -INFINITY};
-    const size_t steps = set->first[set->n];
-    for (size_t t = 0; t < steps; t++) {
-        const double x = (double)set->x[t * set->features + k];
-        if (isnan(x)) {
-            f.missing++;
-            continue;
+    const looking *l = user;
+    const size_t F = l->set->features, from = dataset_from(l->set), to = dataset_to(l->set);
+    const size_t steps = l->set->first[to] - l->set->first[from];
+    for (size_t k = 0; k < l->shown; k++)
+        for (size_t t = 0; t < steps; t++) {
+            report_feature *const f = &l->features[k];
+            const double x = (double)l->set->x[t * F + k];
+            if (isnan(x)) {
+                f->missing++;
+                continue;
+            }
+            f->n++;
+            f->sum += x;
+            f->least = fmin(f->least, x);
+            f->most = fmax(f->most, x);
         }
-        f.n++;
-        f.sum += x;
-        f.least = fmin(f.least, x);
-        f.most = fmax(f.most, x);
-    }
-    for (size_t t = 0; t < steps; t++) {
-        const double d = (double)set->x[t * set->features + k] - f.sum / f.n;
-        if (!isnan(d)) f.squares += d * d;
-    }
-    return f;
+}
+
+static void look_again(void *user)
+{
+    const looking *l = user;
+    const size_t F = l->set->features, from = dataset_from(l->set), to = dataset_to(l->set);
+    const size_t steps = l->set->first[to] - l->set->first[from];
+    for (size_t k = 0; k < l->shown; k++)
+        for (size_t t = 0; t < steps; t++) {
+            const double d = (double)l->set->x[t * F + k] - l->features[k].sum / l->features[k].n;
+            if (!isnan(d)) l->features[k].squares += d * d;
+        }
+}
+
+int page_look(report *r)
+{
+    const dataset *set = r->t->e.train;
+    looking l = {set, r->features, set->features < REPORT_FEATURES ? set->features : REPORT_FEATURES};
+    if (set->tokens) return CLI_OK;
+    for (size_t k = 0; k < l.shown; k++) r->features[k] = (report_feature){.least = INFINITY, .most = -INFINITY};
+    TRY(cli_group_in_turn(set->ranks, l.shown * sizeof *l.features, l.features, look_at, &l));
+    return cli_group_in_turn(set->ranks, l.shown * sizeof *l.features, l.features, look_again, &l);
 }
 
 static void put_features(const report *r, const dataset *set)
 {
-    const size_t shown = set->features < MOST_FEATURES ? set->features : MOST_FEATURES;
+    const size_t shown = set->features < REPORT_FEATURES ? set->features : REPORT_FEATURES;
     const double steps = (double)set->first[set->n];
     fputs("<h3>Features of the training data</h3>\n<div class='wide'><table>\n<tr><th>feature</th><th>missing</th>"
           "<th>mean</th><th>deviation</th><th>least</th><th>most</th></tr>\n",
           r->f);
     for (size_t k = 0; k < shown; k++) {
-        const feature f = look_at(set, k);
+        const report_feature f = r->features[k];
         fputs("<tr><td>", r->f);
         if (set->columns)
             page_text(r, set->columns[k]);

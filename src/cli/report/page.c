@@ -3,6 +3,7 @@
  * One page for a training or an evaluation. Nothing is loaded from elsewhere, nothing runs, and nothing in it depends
  * on the machine or the hour.
  */
+#include "../group.h"
 #include "report.h"
 
 #include "../svg.h"
@@ -359,6 +360,8 @@ static void put_all(const report *r)
 
 int report_write(report *r, const char *path)
 {
+    TRY(page_look(r));
+    if (!cli_group_leads(r->t->e.group)) return CLI_OK;
     r->f = fopen(path, "w");
     if (r->f) put_all(r);
     return text_finish(r->f, path);

@@ -35,6 +35,13 @@ void assess(const task *t, const scores *s, const dataset *set, const resampling
 
 /* ---- page.c ---- */
 
+enum { REPORT_FEATURES = 60 }; /* that are told of, at most */
+
+typedef struct report_feature {
+    double n, sum, squares, least, most;
+    size_t missing;
+} report_feature;
+
 typedef struct report {
     const char *title, *what; /* "Training of visits.ini", "all folds together" */
     const char *model;        /* its file, or NULL */
@@ -44,15 +51,18 @@ typedef struct report {
     const assessment *a;
     const resampling *how;
     const subgroups *by;
-    const trainings *past; /* NULL: of a finished model */
+    const trainings *past;                    /* NULL: of a finished model */
+    report_feature features[REPORT_FEATURES]; /* of the training data: report_write's */
     FILE *f;
 } report;
 
+/* All ranks call it; the first one writes. */
 int report_write(report *r, const char *path);
 
 /* ---- pieces of the page ---- */
 
 void page_text(const report *r, const char *text); /* plainly, and without markup */
+int page_look(report *r);                          /* at the features */
 void page_describe(const report *r);
 void page_configuration(const report *r);
 void page_ranking(const report *r);

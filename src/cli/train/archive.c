@@ -6,6 +6,7 @@
 #include <zlib.h>
 
 #include "../cli.h"
+#include "bytes.h"
 
 enum { END_BYTES = 22, ENTRY_BYTES = 46, LOCAL_BYTES = 30 }; /* fixed parts of the three headers */
 enum { STORED = 0, DEFLATED = 8, ENCRYPTED = 1 };
@@ -18,10 +19,18 @@ int archive_is(const unsigned char *bytes, size_t size)
     return size >= 4 && (memcmp(bytes, "PK\3\4", 4) == 0 || memcmp(bytes, "PK\5\6", 4) == 0);
 }
 
+/* Makes these bytes of the file memory, if it is one. */
+static int need(const archive *a, size_t from, size_t n)
+{
+    if (!a->file || from >= a->size) return CLI_OK;
+    return bytes_read(a->file, a->path, from, a->image + from, n < a->size - from ? n : a->size - from);
+}
+
 /* The record at the end: the last place where one ends with the file. */
 static const unsigned char *find_end(const archive *a)
 {
     const size_t most = END_BYTES + 0xffff;
+    if (need(a, a->size > most ? a->size - most : 0, most) != CLI_OK) return NULL;
     for (size_t back = END_BYTES; back <= a->size && back <= most; back++) {
         const unsigned char *p = a->bytes + a->size - back;
         if (memcmp(p, "PK\5\6", 4) == 0 && END_BYTES + two(p + 20) == back) return p;
@@ -38,6 +47,7 @@ static int bad(const archive *a, const archive_member *m, const char *what)
 static int check_local(const archive *a, archive_member *m, size_t packed, size_t directory, const unsigned char *entry)
 {
     const unsigned char *p = a->bytes + m->begin;
+    TRY(need(a, m->begin, LOCAL_BYTES + 2 * 0xffff)); /* with its name and what follows that */
     if (m->begin > directory || directory - m->begin < LOCAL_BYTES || memcmp(p, "PK\3\4", 4) != 0)
         return bad(a, m, "is not where the directory says");
     const size_t name = two(p + 26), more = two(p + 28);
@@ -79,9 +89,11 @@ static int take_entry(archive *a, const unsigned char *p, size_t name, size_t di
     return CLI_OK;
 }
 
-int archive_parse(archive *a, const char *path, const unsigned char *bytes, size_t size)
+static int parse(archive *a)
 {
-    *a = (archive){.path = path, .bytes = bytes, .size = size};
+    const size_t size = a->size;
+    const char *const path = a->path;
+    const unsigned char *const bytes = a->bytes;
     const unsigned char *const end = find_end(a);
     if (!end) return cli_fail("%s: a zip archive without its end: it is cut off", path);
     const size_t n = two(end + 10), bytes_of = four(end + 12), directory = four(end + 16);
@@ -92,6 +104,7 @@ int archive_parse(archive *a, const char *path, const unsigned char *bytes, size
     if (n > ARCHIVE_MEMBERS) return cli_fail("%s: %zu members; at most %d are read", path, n, ARCHIVE_MEMBERS);
     if (directory > size || (size_t)(end - bytes) - directory != bytes_of)
         return cli_fail("%s: its directory is not where its end says", path);
+    TRY(need(a, directory, bytes_of));
     const unsigned char *p = bytes + directory;
     for (size_t i = 0; i < n; i++) {
         const size_t left = (size_t)(end - p);
@@ -102,6 +115,29 @@ int archive_parse(archive *a, const char *path, const unsigned char *bytes, size
         p += (size_t)ENTRY_BYTES + two(p + 28) + two(p + 30) + two(p + 32);
     }
     return p == end ? CLI_OK : cli_fail("%s: its directory is longer than its %zu entries", path, n);
+}
+
+int archive_parse(archive *a, const char *path, const unsigned char *bytes, size_t size)
+{
+    *a = (archive){.path = path, .bytes = bytes, .size = size};
+    return parse(a);
+}
+
+int archive_open(archive *a, const char *path)
+{
+    *a = (archive){.path = path};
+    TRY(bytes_open(path, &a->file, &a->size));
+    a->bytes = a->image = cli_alloc(a->size + 1, 1);
+    if (!gzdirect(a->file)) return CLI_OK;
+    TRY(need(a, 0, 4));
+    return archive_is(a->image, a->size) ? parse(a) : CLI_OK;
+}
+
+void archive_close(archive *a)
+{
+    if (a->file) gzclose(a->file);
+    free(a->image);
+    *a = (archive){.path = NULL};
 }
 
 /* Exactly m->size bytes, and none behind them. */
@@ -127,6 +163,7 @@ static int inflate_all(const archive *a, const archive_member *m, unsigned char 
 int archive_read(const archive *a, const archive_member *m, unsigned char **bytes)
 {
     FREED unsigned char *all = cli_alloc(m->size + 1, 1);
+    TRY(need(a, m->at, m->end - m->at));
     if (m->packed)
         TRY(inflate_all(a, m, all));
     else

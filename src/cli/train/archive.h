@@ -10,6 +10,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <zlib.h>
 
 enum { ARCHIVE_MEMBERS = 32 };
 
@@ -24,6 +25,8 @@ typedef struct archive_member {
 typedef struct archive {
     const char *path;
     const unsigned char *bytes;
+    unsigned char *image; /* of a file: its bytes, as far as they are needed; the others are never touched */
+    gzFile file;
     size_t size, n;
     archive_member at[ARCHIVE_MEMBERS];
 } archive;
@@ -32,6 +35,10 @@ typedef struct archive {
 int archive_is(const unsigned char *bytes, size_t size);
 /* Describes an archive in memory, which is the caller's. CLI_OK, or CLI_FAILED after a sentence. */
 int archive_parse(archive *a, const char *path, const unsigned char *bytes, size_t size);
+/* The same of a file, whose members are read when they are wanted. It need not be an archive: then it has no members.
+ * Close it either way. */
+int archive_open(archive *a, const char *path);
+void archive_close(archive *a);
 /* The bytes of a member, to be freed with free(). */
 int archive_read(const archive *a, const archive_member *m, unsigned char **bytes);
 

@@ -6,16 +6,14 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-#include <zlib.h>
 
 /* ---- Elements ---- */
 
 /* Where element [i][j][k] begins. */
 static const unsigned char *element(const array *a, size_t i, size_t j, size_t k)
 {
-    const size_t n = array_size(a, 0), m = array_size(a, 1), w = array_size(a, 2);
+    const size_t n = a->end - a->first, m = array_size(a, 1), w = array_size(a, 2);
+    i -= a->first;
     const size_t at = a->is.fortran ? i + n * (j + m * k) : (i * m + j) * w + k;
     return a->bytes + a->is.offset + at * a->is.item;
 }
@@ -128,7 +126,9 @@ int array_take(array *a, char *name, unsigned char *bytes, size_t size)
 {
     char message[NPY_MESSAGE];
     *a = (array){.bytes = bytes, .name = name};
-    return npy_parse_layout(bytes, size, &a->is, message) ? CLI_OK : cli_fail("%s: %s", name, message);
+    if (!npy_parse_layout(bytes, size, &a->is, message)) return cli_fail("%s: %s", name, message);
+    a->end = array_size(a, 0);
+    return CLI_OK;
 }
 
 int array_read_npy(const char *path, array *a)
@@ -139,13 +139,6 @@ int array_read_npy(const char *path, array *a)
     return bytes ? array_take(a, cli_copy(path), bytes, size) : cli_fail("%s", message);
 }
 
-void array_free(array *a)
-{
-    free(a->bytes);
-    free(a->name);
-    *a = (array){0};
-}
-
 int array_is_bomb(const array *a)
 {
     enum { PER_ELEMENT = sizeof(float), PER_SEQUENCE = 32 };
@@ -154,71 +147,142 @@ int array_is_bomb(const array *a)
     return a->packed && !archive_bounded(elements * PER_ELEMENT + sequences * PER_SEQUENCE, a->packed);
 }
 
-/* ---- idx ---- */
+/* ---- Arrays that stay in their files: what is compressed does not ---- */
 
-/* Bytes of the file as it is on disk. */
-static int file_size(int fd, size_t *bytes)
+enum {
+    WINDOW = 1 << 20, /* bytes in memory, if a sequence has no more */
+    HEADER = 1 << 17, /* of an .npy file, at most */
+    SAMPLE = 1 << 14, /* bytes that are seen, so many times */
+    SAMPLES = 16
+};
+
+struct array_file {
+    char *path;
+    gzFile file;
+    size_t at; /* of the first element */
+    size_t room;
+};
+
+void array_stay(array *a, const char *path, gzFile file, size_t at)
 {
-    struct stat about;
-    if (fstat(fd, &about) != 0) return 0;
-    *bytes = (size_t)about.st_size;
-    return 1;
+    a->file = cli_alloc(1, sizeof *a->file);
+    *a->file = (struct array_file){cli_copy(path), file, at, 0};
+    a->is.offset = 0;
+    cli_grow(&a->bytes, &a->file->room, 1, 1);
 }
 
-/* Grows while it reads: a header may promise what the file has not. */
-static int read_bytes(gzFile file, const char *path, size_t bytes, unsigned char **data)
+void array_free(array *a)
 {
-    enum { CHUNK = 1 << 20 };
-    FREED unsigned char *all = NULL;
-    size_t used = 0, room = 0;
-    int n = 1;
-    while (n > 0 && used < bytes) {
-        const size_t part = bytes - used < CHUNK ? bytes - used : CHUNK;
-        cli_grow(&all, &room, used + part, 1);
-        n = gzread(file, all + used, (unsigned)part);
-        used += n > 0 ? (size_t)n : 0;
+    if (a->file) {
+        gzclose(a->file->file);
+        free(a->file->path);
+        free(a->file);
     }
-    if (used < bytes || n < 0 || gzgetc(file) != -1 || !gzeof(file))
-        return cli_fail("%s: its header promises %zu elements; it has %s%zu, or is damaged", path, bytes,
-                        used < bytes ? "" : "more than ", used);
-    *data = all;
-    all = NULL;
+    free(a->bytes);
+    free(a->name);
+    *a = (array){0};
+}
+
+/* The CRC-32 of bytes of a file. */
+static int sum_of(gzFile file, const char *path, size_t at, size_t n, uint32_t *sum)
+{
+    FREED unsigned char *some = cli_alloc(WINDOW, 1);
+    *sum = (uint32_t)crc32(0, NULL, 0);
+    for (size_t part; n > 0; n -= part, at += part) {
+        part = n < WINDOW ? n : WINDOW;
+        TRY(bytes_read(file, path, at, some, part));
+        *sum = (uint32_t)crc32(*sum, some, (uInt)part);
+    }
     return CLI_OK;
 }
 
-/* Two zero bytes, the type (8: bytes), the rank, then sizes with the highest byte first. */
-static int read_open_idx(gzFile file, const char *path, size_t packed, array *a)
+static int check_sum(const array_place *p, const char *name, gzFile file)
 {
-    unsigned char head[4 + 4 * RNNP_MAX_RANK];
-    if (gzread(file, head, 4) != 4 || head[0] || head[1] || head[2] != 8 || head[3] < 1 || head[3] > 3 ||
-        gzread(file, head + 4, 4u * head[3]) != 4 * head[3])
-        return cli_fail("%s: not an idx file of bytes", path);
-    *a = (array){.is = {.kind = 'u', .item = 1, .array.rank = head[3]}, .name = cli_copy(path)};
-    for (size_t d = 0; d < head[3]; d++) {
-        const unsigned char *p = head + 4 + 4 * d;
-        a->is.array.shape[d] = ((int64_t)p[0] << 24) | (p[1] << 16) | (p[2] << 8) | p[3];
-    }
-    const size_t bytes = rnnp_tensor_elements(&a->is.array);
-    if (bytes > INT32_MAX) return cli_fail("%s: its header promises more elements than 2^31", path);
-    if (bytes == 0) return cli_fail("%s: it has no elements", path);
-    a->packed = gzdirect(file) ? 0 : packed;
-    if (array_is_bomb(a))
-        return cli_fail("%s: %zu bytes would become %zu elements; if they really do, gunzip the file first", path,
-                        packed, bytes);
-    return read_bytes(file, path, bytes, &a->bytes);
+    uint32_t found;
+    TRY(sum_of(file, p->path, p->at, p->size, &found));
+    return found == *p->sum ? CLI_OK : cli_fail("%s is damaged: its checksum differs", name);
 }
 
-int array_read_idx(const char *path, array *a)
+static int open_npy(const array_place *p, gzFile file, array *a)
 {
-    const char *why = NULL;
-    size_t packed = 0;
-    const int fd = cli_open(path, &why);
-    gzFile file = fd >= 0 && file_size(fd, &packed) ? gzdopen(fd, "rb") : NULL;
-    if (!file) {
-        if (fd >= 0) close(fd);
-        return cli_fail("%s: %s", path, why ? why : "cannot be read");
-    }
-    const int code = read_open_idx(file, path, packed, a);
-    gzclose(file);
+    char message[NPY_MESSAGE];
+    const size_t have = p->size < HEADER ? p->size : HEADER;
+    FREED unsigned char *head = cli_alloc(have + 1, 1);
+    if (!gzdirect(file)) return cli_fail("%s: not a .npy file", a->name);
+    TRY(bytes_read(file, p->path, p->at, head, have));
+    const int good = npy_parse_header(head, have, p->size, &a->is, message);
+    if (p->sum && (p->check || !good)) TRY(check_sum(p, a->name, file));
+    return good ? CLI_OK : cli_fail("%s: %s", a->name, message);
+}
+
+int array_open_npy(const array_place *p, char *name, array *a)
+{
+    gzFile file;
+    size_t all;
+    *a = (array){.name = name};
+    TRY(bytes_open(p->path, &file, &all));
+    const int code = open_npy(p, file, a);
+    if (code == CLI_OK)
+        array_stay(a, p->path, file, p->at + a->is.offset);
+    else
+        gzclose(file);
     return code;
+}
+
+/* Bytes of a sequence. */
+static size_t row_of(const array *a) { return array_size(a, 1) * array_size(a, 2) * a->is.item; }
+
+/* Where the bytes of sequence i of column c begin: in C order there is one column, in Fortran order there are as many
+ * as a sequence has elements. */
+static int read_rows(array *a, size_t i, size_t end)
+{
+    const size_t columns = a->is.fortran ? row_of(a) / a->is.item : 1, row = row_of(a) / columns;
+    struct array_file *f = a->file;
+    cli_grow(&a->bytes, &f->room, (end - i) * row * columns + 1, 1);
+    for (size_t c = 0; c < columns; c++)
+        TRY(bytes_read(f->file, f->path, f->at + (c * array_size(a, 0) + i) * row, a->bytes + c * (end - i) * row,
+                       (end - i) * row));
+    a->first = i;
+    a->end = end;
+    return CLI_OK;
+}
+
+int array_load(array *a, size_t i, size_t to)
+{
+    char message[NPY_MESSAGE];
+    if (!a->file || (i >= a->first && i < a->end)) return CLI_OK;
+    const size_t row = row_of(a), rows = row < WINDOW ? WINDOW / (row + !row) : 1;
+    const size_t end = a->is.fortran || to - i < rows ? to : i + rows, each = row / a->is.item;
+    TRY(read_rows(a, i, end));
+    return npy_check_bools(&a->is, a->bytes, i * each, (end - i) * each, message)
+               ? CLI_OK
+               : cli_fail("%s: %s", a->name, message);
+}
+
+int array_sum(const array *a, size_t head, size_t from, size_t to, uint32_t *sum, uint64_t *bytes)
+{
+    const struct array_file *f = a->file;
+    *bytes = (to - from) * row_of(a) + head;
+    return sum_of(f->file, f->path, f->at + from * row_of(a) - head, (size_t)*bytes, sum);
+}
+
+int array_see(const array *a, dataset *set)
+{
+    const size_t n = array_size(a, 0);
+    const size_t is[] = {(size_t)a->is.kind, a->is.item,      (size_t)a->is.big, (size_t)a->is.fortran, n,
+                         array_size(a, 1),   array_size(a, 2)};
+    dataset_see(set, is, sizeof is);
+    if (!a->file) {
+        dataset_see(set, a->bytes + a->is.offset, n * row_of(a));
+        return CLI_OK;
+    }
+    /* Spread over the file, so that another one is noticed. */
+    const struct array_file *f = a->file;
+    const size_t all = n * row_of(a), piece = all < SAMPLE ? all : SAMPLE;
+    FREED unsigned char *some = cli_alloc(piece, 1);
+    for (size_t k = 0; k < SAMPLES; k++) {
+        TRY(bytes_read(f->file, f->path, f->at + (all - piece) / (SAMPLES - 1) * k, some, piece));
+        dataset_see(set, some, piece);
+    }
+    return CLI_OK;
 }

@@ -24,17 +24,27 @@ typedef struct part {
     size_t n, from, to;
 } part;
 
+const void *batch_row(const batch *b, const dataset *set, const uint32_t *rows, size_t r)
+{
+    return b->at ? b->at[r] : dataset_at(set, rows[r]);
+}
+
 /* Steps that start `ahead` into each sequence of the part, as [steps][n][features], zeros past the end. */
-static void fill_steps(const train_config *config, const dataset *set, const uint32_t *rows, part which, size_t steps,
+static void fill_steps(const batch *b, const train_config *config, const dataset *set, const uint32_t *rows, part which,
                        size_t ahead, float *x)
 {
     const size_t F = set->features, n = which.n;
-    for (size_t t = 0; t < steps && which.from < which.to; t++)
+    for (size_t t = 0; t < b->steps && which.from < which.to; t++)
         memset(x + (t * n + which.from) * F, 0, (which.to - which.from) * F * sizeof *x);
-    for (size_t r = which.from; r < which.to; r++)
+    for (size_t r = which.from; r < which.to; r++) {
+        const float *from = batch_row(b, set, rows, r);
         for (size_t t = 0; t < batch_steps(config, set, rows[r]); t++)
-            memcpy(x + (t * n + r) * F, set->x + (set->first[rows[r]] + ahead + t) * F, F * sizeof *x);
+            memcpy(x + (t * n + r) * F, from + (ahead + t) * F, F * sizeof *x);
+    }
 }
+
+/* The sequences whose x is wanted. */
+static part wanted(const batch *b, size_t n) { return b->to ? (part){n, b->from, b->to} : (part){n, 0, n}; }
 
 static void fill_x(batch *b, const train_config *config, const dataset *set, const uint32_t *rows, size_t n)
 {
@@ -45,13 +55,14 @@ static void fill_x(batch *b, const train_config *config, const dataset *set, con
                                  {(int64_t)b->steps, (int64_t)n, (int64_t)width},
                                  .data = x};
     if (!set->tokens) {
-        fill_steps(config, set, rows, b->to ? (part){n, b->from, b->to} : (part){n, 0, n}, b->steps, 0, x);
+        fill_steps(b, config, set, rows, wanted(b, n), 0, x);
         return;
     }
     memset(x, 0, b->steps * n * sizeof(int32_t));
-    for (size_t r = 0; r < n; r++)
-        for (size_t t = 0; t < dataset_steps(set, rows[r]); t++)
-            ((int32_t *)x)[t * n + r] = set->tokens[set->first[rows[r]] + t];
+    for (size_t r = wanted(b, n).from; r < wanted(b, n).to; r++) {
+        const int32_t *tokens = batch_row(b, set, rows, r);
+        for (size_t t = 0; t < dataset_steps(set, rows[r]); t++) ((int32_t *)x)[t * n + r] = tokens[t];
+    }
 }
 
 static void fill_lengths(batch *b, const train_config *config, const dataset *set, const uint32_t *rows, size_t n)
@@ -133,13 +144,16 @@ static void fill_columns(batch *b, const network *net, const dataset *set, const
     b->has_weights = 1;
 }
 
-/* The numbers to be forecast or rebuilt, and weights 0 past the end of a sequence. */
+/* The numbers to be forecast or rebuilt, and weights 0 past the end of a sequence. Of sequences whose x is not wanted
+ * the weights alone count. */
 static void fill_numbers(batch *b, const train_config *config, const dataset *set, const uint32_t *rows, size_t n)
 {
     const size_t ahead = config->target == TARGET_NEXT ? config->horizon : 0;
     float *target = room_for(b, TARGET, b->steps * n * set->features, sizeof *target);
     float *weights = room_for(b, WEIGHTS, b->steps * n, sizeof *weights);
-    fill_steps(config, set, rows, (part){n, 0, n}, b->steps, ahead, target);
+    const part which = wanted(b, n);
+    if (which.to - which.from < n) memset(target, 0, b->steps * n * set->features * sizeof *target);
+    fill_steps(b, config, set, rows, which, ahead, target);
     for (size_t t = 0; t < b->steps; t++)
         for (size_t r = 0; r < n; r++) weights[t * n + r] = t < batch_steps(config, set, rows[r]);
     b->target =
@@ -148,8 +162,8 @@ static void fill_numbers(batch *b, const train_config *config, const dataset *se
     b->has_weights = 1;
 }
 
-int batch_fill(batch *b, const train_config *config, const network *net, const dataset *set, const uint32_t *rows,
-               size_t n)
+int batch_measure(batch *b, const train_config *config, const network *net, const dataset *set, const uint32_t *rows,
+                  size_t n)
 {
     b->rows = n;
     b->steps = 1;
@@ -162,6 +176,13 @@ int batch_fill(batch *b, const train_config *config, const network *net, const d
             return cli_fail("sequence %zu has no steps, and the model has no input for lengths", (size_t)rows[r] + 1);
         b->steps = steps > b->steps ? steps : b->steps;
     }
+    return CLI_OK;
+}
+
+int batch_fill(batch *b, const train_config *config, const network *net, const dataset *set, const uint32_t *rows,
+               size_t n)
+{
+    TRY(batch_measure(b, config, net, set, rows, n));
     fill_x(b, config, set, rows, n);
     if (net->lengths) fill_lengths(b, config, set, rows, n);
     if (target_is_input(config->target))

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,21 +26,39 @@ void build_sequence(dataset_builder *b, const char *id, const char *label, const
     if (id) text_add(&b->ids, id);
     if (label) text_add(&b->labels, label);
     if (group) text_add(&b->groups, group);
+    b->elsewhere = b->from->counting || !dataset_is_here(set, set->n);
     set->first[set->n] = b->n_steps;
     set->first[++set->n] = b->n_steps;
+}
+
+void dataset_see(dataset *set, const void *bytes, size_t size)
+{
+    set->seen = XXH3_64bits_withSeed(bytes, size, set->seen);
+}
+
+static void keep_step(dataset_builder *b, const float *x, int32_t token)
+{
+    dataset *set = b->set;
+    const size_t width = set->features;
+    if (width) {
+        cli_grow(&set->x, &b->room_steps, b->n_here + 1, width * sizeof *set->x);
+        memcpy(set->x + b->n_here * width, x, width * sizeof *x);
+    } else {
+        cli_grow(&set->tokens, &b->room_steps, b->n_here + 1, sizeof *set->tokens);
+        set->tokens[b->n_here] = token;
+    }
+    b->n_here++;
 }
 
 void build_step(dataset_builder *b, const float *x, int32_t token, int timed, double time)
 {
     dataset *set = b->set;
-    const size_t width = set->features;
-    if (width) {
-        cli_grow(&set->x, &b->room_steps, b->n_steps + 1, width * sizeof *set->x);
-        memcpy(set->x + b->n_steps * width, x, width * sizeof *x);
-    } else {
-        cli_grow(&set->tokens, &b->room_steps, b->n_steps + 1, sizeof *set->tokens);
-        set->tokens[b->n_steps] = token;
-    }
+    if (!b->elsewhere)
+        keep_step(b, x, token);
+    else if (b->from->counting && set->features && x)
+        dataset_see(set, x, set->features * sizeof *x);
+    else if (b->from->counting && !set->features)
+        dataset_see(set, &token, sizeof token);
     if (timed) {
         cli_grow(&set->time, &b->room_time, b->n_steps + 1, sizeof *set->time);
         set->time[b->n_steps] = time;
@@ -284,6 +305,9 @@ static int number_groups(dataset_builder *b)
 int build_finish(dataset_builder *b, int code)
 {
     dataset *set = b->set;
+    /* A rank without a sequence knows of which kind the set is. */
+    if (set->parts && !set->features && !set->tokens) set->tokens = cli_alloc(1, sizeof *set->tokens);
+    if (set->parts && set->features && !set->x) set->x = cli_alloc(set->features, sizeof *set->x);
     if (code == CLI_OK) code = check_ids(b);
     if (code == CLI_OK && b->labels.n) code = number_classes(b);
     if (code == CLI_OK && set->step_label && !set->class_names) code = sort_step_classes(b);
@@ -305,8 +329,9 @@ int build_finish(dataset_builder *b, int code)
 void dataset_free(dataset *set)
 {
     free(set->first);
-    free(set->x);
-    free(set->tokens);
+    if (!set->borrowed) free(set->x);
+    if (!set->borrowed) free(set->tokens);
+    free(set->parts);
     free(set->label);
     free(set->step_label);
     free(set->y);
@@ -333,24 +358,39 @@ static void *copied(const void *from, size_t n, size_t size)
 void dataset_copy(const dataset *set, dataset *copy)
 {
     const size_t steps = set->n ? set->first[set->n] : 0, F = set->features;
+    const size_t from = dataset_from(set), here = dataset_to(set) - from;
+    const size_t steps_here = set->n ? set->first[from + here] - set->first[from] : 0;
     *copy = *set;
+    copy->borrowed = 0;
+    copy->parts = set->parts ? copied(set->parts, set->ranks->peers.ranks + 1, sizeof *set->parts) : NULL;
     copy->first = copied(set->first, set->n + 1, sizeof *set->first);
-    copy->x = copied(set->x, steps * F, sizeof *set->x);
-    copy->tokens = copied(set->tokens, steps, sizeof *set->tokens);
+    copy->x = copied(set->x, steps_here * F, sizeof *set->x);
+    copy->tokens = copied(set->tokens, steps_here, sizeof *set->tokens);
     copy->label = copied(set->label, set->n, sizeof *set->label);
     copy->step_label = copied(set->step_label, steps, sizeof *set->step_label);
     copy->y = copied(set->y, set->n * set->targets, sizeof *set->y);
     copy->start = copied(set->start, set->n, sizeof *set->start);
     copy->group = copied(set->group, set->n, sizeof *set->group);
     copy->time = copied(set->time, steps, sizeof *set->time);
-    copy->before = copied(set->before, set->n * F, sizeof *set->before);
-    copy->since = copied(set->since, set->n * F, sizeof *set->since);
+    copy->before = copied(set->before, here * F, sizeof *set->before);
+    copy->since = copied(set->since, here * F, sizeof *set->since);
     copy->ids = cli_copies(set->ids, set->n);
     copy->group_names = cli_copies(set->group_names, set->groups);
     copy->class_names = cli_copies(set->class_names, set->classes);
     copy->target_names = cli_copies(set->target_names, set->targets);
     copy->columns = cli_copies(set->columns, F);
     copy->units = cli_copies(set->units, F);
+}
+
+void dataset_borrow(const dataset *set, dataset *copy)
+{
+    dataset rest = *set;
+    rest.x = NULL;
+    rest.tokens = NULL;
+    dataset_copy(&rest, copy);
+    copy->x = set->x;
+    copy->tokens = set->tokens;
+    copy->borrowed = 1;
 }
 
 size_t dataset_longest(const dataset *set)

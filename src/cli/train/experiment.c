@@ -67,8 +67,8 @@ static int prepare(const experiment *e, const row_list *kept, prepared *p)
 {
     const train_config *config = e->config;
     const size_t channels = e->train->features * (size_t)(1 + config->mask + config->delta);
-    dataset_copy(e->train, &p->train);
-    if (e->test) dataset_copy(e->test, &p->test);
+    dataset_borrow(e->train, &p->train);
+    if (e->test) dataset_borrow(e->test, &p->test);
     p->net = (network){.features = p->train.tokens ? 0 : p->train.features,
                        .vocabulary = p->train.tokens ? e->words->size : 0,
                        .lengths = e->lengths,
@@ -81,12 +81,16 @@ static int prepare(const experiment *e, const row_list *kept, prepared *p)
     p->means = cli_alloc(channels, sizeof *p->means);
     p->deviations = cli_alloc(channels, sizeof *p->deviations);
     p->fill = cli_alloc(channels, sizeof *p->fill);
-    dataset_scale(&p->train, kept->at, kept->n, p->fill, p->deviations);
-    TRY(dataset_fill(config, &p->train, p->fill));
-    if (e->test) TRY(dataset_fill(config, &p->test, p->fill));
+    TRY(dataset_scale(&p->train, kept->at, kept->n, p->fill, p->deviations));
+    cli_group_part(e->group);
+    TRY(cli_group_settle(e->group, dataset_fill(config, &p->train, p->fill)));
+    if (e->test) {
+        cli_group_part(e->group);
+        TRY(cli_group_settle(e->group, dataset_fill(config, &p->test, p->fill)));
+    }
     p->net.features = p->train.features;
     if (!config->standardise) return CLI_OK;
-    dataset_scale(&p->train, kept->at, kept->n, p->means, p->deviations); /* of all channels, filled */
+    TRY(dataset_scale(&p->train, kept->at, kept->n, p->means, p->deviations)); /* of all channels, filled */
     TRY(embeddings_spare(config, e->train->columns, e->train->features, p->means, p->deviations));
     p->net.means = p->means;
     p->net.deviations = p->deviations;
@@ -129,10 +133,10 @@ int experiment_once(const experiment *e, const row_list *kept, const row_list *h
     const int code = fit(&job, built, past ? past : &own, &trainer);
     own_lines = own.at;
     TRY(code);
-    const asking a = {e, &p.net, from_test ? &p.test : &p.train, asked, scores_of_trainer, trainer, NULL};
+    const asking a = {e, &p.net, from_test ? &p.test : &p.train, asked, scores_of_trainer, trainer, NULL, NULL};
     if (asked->n) TRY(together_ask(found, &a));
     if (held_out && held->n)
-        TRY(together_ask(held_out, &(const asking){e, &p.net, &p.train, held, scores_of_trainer, trainer, NULL}));
+        TRY(together_ask(held_out, &(const asking){e, &p.net, &p.train, held, scores_of_trainer, trainer, NULL, NULL}));
     if (!model) return CLI_OK;
     TRY(experiment_trained(e, p.net, trainer, model));
     return recipe_attach(e->context, *model, e->config, e->train, e->words, p.fill);
@@ -328,6 +332,6 @@ int experiment_model(const experiment *e, const rnnp_model *model, const char *n
     TRY(network_check(model, name, e->config, e->train->classes, &p.net));
     TRY(check_measures(e->config, with_roc));
     if (with_roc) TRY(check_ranked(e->test ? &p.test : &p.train, rows, "--roc", e->test ? "the test set" : "the data"));
-    const asking a = {e, &p.net, e->test ? &p.test : &p.train, rows, forward, user, NULL};
+    const asking a = {e, &p.net, e->test ? &p.test : &p.train, rows, forward, user, NULL, NULL};
     return scores_ask(found, &a);
 }

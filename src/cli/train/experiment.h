@@ -48,8 +48,8 @@ int experiment_simple(const experiment *e, uint64_t seed, scores *found, scores 
 int experiment_model(const experiment *e, const rnnp_model *model, const char *name, int with_roc, forward_fn *forward,
                      void *user, scores *found);
 
-/* The test set (without one, the training set) as a model is given it, in memory of its own: what was fitted to the
- * training set is fitted again. */
+/* The test set (without one, the training set) as a model is given it: what was fitted to the training set is fitted
+ * again. It may borrow from the experiment's. */
 int experiment_prepared(const experiment *e, dataset *set);
 
 /* ---- outputs.c ---- */

@@ -23,6 +23,7 @@ typedef struct fitting {
     rnnp_schedule schedule;
     batch b;
     uint32_t *order;
+    row_feed feed;
     float *class_weights;
     char *memory;             /* of the note: header and best parameters */
     size_t parameters, epoch; /* floats; epochs done */
@@ -223,13 +224,32 @@ static void say_stopped(const fitting *f, size_t epoch, const char *where)
              checkpoint ? checkpoint : "");
 }
 
-static void say_step(const fitting *f, rnnp_status status, size_t step, size_t steps)
+static void say_step(const fitting *f, size_t step)
 {
+    const size_t B = f->job->e->config->batch;
     char where[64];
-    if (!cli_group_says(f->job->e->group, status)) return;
-    cli_status(f->job->e->context, status);
-    snprintf(where, sizeof where, "step %zu of %zu", step + 1, steps);
+    snprintf(where, sizeof where, "step %zu of %zu", step + 1, (f->job->kept->n + B - 1) / B);
     say_stopped(f, f->epoch + 1, where);
+}
+
+/* Batch k is there, and of ranks the next one on its way. */
+static int next_batch(fitting *f, size_t k)
+{
+    const fit_job *job = f->job;
+    const size_t B = job->e->config->batch, n = fit_rows(job, k);
+    TRY(cli_status(job->e->context, rnnp_trainer_rows(f->trainer, n, &f->b.from, &f->b.to)));
+    if (k == 0) TRY(feed_begin(&f->feed, job, f->trainer, f->order, k));
+    TRY(feed_end(&f->feed, job, k, &f->b));
+    TRY(batch_fill(&f->b, job->e->config, job->net, job->set, f->order + k * B, n));
+    return fit_rows(job, k + 1) ? feed_begin(&f->feed, job, f->trainer, f->order, k + 1) : CLI_OK;
+}
+
+/* Where it ended, if another rank is silent. */
+static int get_batch(fitting *f, size_t k)
+{
+    const int code = next_batch(f, k);
+    if (code != CLI_OK && f->job->set->parts) say_step(f, k);
+    return code;
 }
 
 static int run_epoch(fitting *f, epoch_line *line)
@@ -240,10 +260,9 @@ static int run_epoch(fitting *f, epoch_line *line)
     rnnp_train_order(job->seed, f->epoch, job->kept->n, f->order);
     for (size_t i = 0; i < job->kept->n; i++) f->order[i] = job->kept->at[f->order[i]];
     for (size_t k = 0; k < batches; k++) {
-        const size_t n = k + 1 < batches ? B : job->kept->n - k * B;
         rnnp_train_result result = {.struct_size = sizeof result};
-        TRY(cli_status(job->e->context, rnnp_trainer_rows(f->trainer, n, &f->b.from, &f->b.to)));
-        TRY(batch_fill(&f->b, job->e->config, job->net, job->set, f->order + k * B, n));
+        cli_group_step_begin(job->e->group);
+        TRY(get_batch(f, k));
         line->rate = (double)rnnp_schedule_rate(&f->schedule, (double)f->epoch + (double)k / (double)batches);
         rnnp_status status = rnnp_trainer_set_rate(f->trainer, (float)line->rate);
         const rnnp_train_batch given = {.struct_size = sizeof given,
@@ -251,13 +270,15 @@ static int run_epoch(fitting *f, epoch_line *line)
                                         .n_inputs = f->b.n_inputs,
                                         .target = &f->b.target,
                                         .weights = f->b.has_weights ? &f->b.weights : NULL};
-        cli_group_step_begin(job->e->group);
         if (status == RNNP_OK) status = rnnp_trainer_step(f->trainer, &given, &result);
         cli_group_step_end(job->e->group);
         if (status != RNNP_OK) {
             cli_progress_end();
             if (job->e->trial && status == RNNP_ERR_STATE) return FIT_DIVERGED;
-            say_step(f, status, k, batches);
+            if (cli_group_says(job->e->group, status)) {
+                cli_status(job->e->context, status);
+                say_step(f, k);
+            }
             return status == RNNP_ERR_STATE ? FIT_DIVERGED : CLI_FAILED;
         }
         line->loss += result.loss * result.weight;
@@ -274,7 +295,7 @@ static int run_epoch(fitting *f, epoch_line *line)
 static int look_at_held(fitting *f, epoch_line *line, int *stop)
 {
     const fit_job *job = f->job;
-    const asking a = {job->e, job->net, job->set, job->held, scores_of_trainer, f->trainer, NULL};
+    const asking a = {job->e, job->net, job->set, job->held, scores_of_trainer, f->trainer, NULL, NULL};
     AUTO_SCORES s = {0};
     const int code = together_ask(&s, &a);
     if (code == CLI_FAILED && job->e->group) say_stopped(f, f->epoch, "its evaluation");
@@ -371,6 +392,7 @@ int fit(const fit_job *job, const rnnp_model *model, history *past, rnnp_trainer
     fitting f = {.job = job, .past = past, .schedule = job->e->config->schedule, .best = INFINITY};
     const int code = run(&f, model);
     batch_free(&f.b);
+    feed_free(&f.feed);
     free(f.order);
     free(f.memory);
     free(f.class_weights);

@@ -2,6 +2,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "../group.h"
 #include "training.h"
 
 #include <string.h>
@@ -91,22 +92,80 @@ int identity_check(const identity *was, const identity *is, const char *checkpoi
 
 /* ---- Data ---- */
 
-uint64_t identity_of_data(const dataset *set, const vocabulary *words)
+/* A hash that each rank goes on with over its part of something large. */
+typedef struct hashing {
+    XXH3_state_t state;
+    uint64_t begin; /* the hash so far */
+    const void *part;
+    size_t bytes;
+} hashing;
+
+/* The state points to constants of the process that made it. */
+static void hash_part(void *user)
+{
+    hashing *h = user;
+    XXH3_state_t own = {.seed = 0};
+    XXH3_64bits_reset_withSeed(&own, h->begin);
+    if (h->state.seed == 0 && h->state.totalLen == 0 && h->state.secretLimit == 0) h->state = own;
+    h->state.extSecret = own.extSecret;
+    XXH3_64bits_update(&h->state, h->part, h->bytes);
+}
+
+/* add() of all that the ranks have of it. */
+static int add_parts(cli_group *ranks, uint64_t *hash, const void *part, size_t bytes)
+{
+    hashing h = {.begin = *hash, .part = part, .bytes = bytes};
+    TRY(cli_group_in_turn(ranks, sizeof h.state, &h.state, hash_part, &h));
+    h.part = NULL;
+    h.bytes = 0;
+    hash_part(&h);
+    *hash = XXH3_64bits_digest(&h.state);
+    return CLI_OK;
+}
+
+/* What of a set may be in parts; not that it was read in windows. */
+static int add_large(const dataset *set, int windows, uint64_t *hash)
+{
+    const size_t from = dataset_from(set), to = dataset_to(set), F = set->features;
+    const size_t steps = set->n ? set->first[to] - set->first[from] : 0;
+    const void *const large[] = {windows ? set->before : set->x, windows ? set->since : (const void *)set->tokens};
+    const size_t bytes[] = {windows ? (to - from) * F * sizeof *set->before : steps * F * sizeof *set->x,
+                            windows ? (to - from) * F * sizeof *set->since : steps * sizeof *set->tokens};
+    for (int k = 0; k < 2; k++)
+        if (!set->parts)
+            *hash = add(*hash, large[k], bytes[k]);
+        else if (large[k])
+            TRY(add_parts(set->ranks, hash, large[k], bytes[k]));
+    return CLI_OK;
+}
+
+static int hash_of(const dataset *set, const vocabulary *words, int large, uint64_t *hash)
 {
     const size_t sizes[] = {set->n, set->features, set->classes, words->size};
     const size_t steps = set->n ? set->first[set->n] : 0;
-    uint64_t hash = add(0, sizes, sizeof sizes);
-    hash = add(hash, set->first, (set->n + 1) * sizeof *set->first);
-    hash = add(hash, set->x, steps * set->features * sizeof *set->x);
-    hash = add(hash, set->tokens, steps * sizeof *set->tokens);
-    hash = add(hash, set->time, steps * sizeof *set->time);
-    hash = add(hash, set->before, set->n * set->features * sizeof *set->before);
-    hash = add(hash, set->since, set->n * set->features * sizeof *set->since);
-    hash = add(hash, set->label, set->n * sizeof *set->label);
-    hash = add(hash, set->step_label, steps * sizeof *set->step_label);
-    hash = add(hash, set->y, set->n * set->targets * sizeof *set->y);
-    hash = add_texts(hash, set->target_names, set->targets);
-    hash = add(hash, set->group, set->n * sizeof *set->group);
-    hash = add_texts(hash, set->class_names, set->classes);
-    return add_texts(hash, words->words, words->size);
+    *hash = add(0, sizes, sizeof sizes);
+    *hash = add(*hash, set->first, (set->n + 1) * sizeof *set->first);
+    if (large) TRY(add_large(set, 0, hash));
+    *hash = add(*hash, set->time, steps * sizeof *set->time);
+    if (large) TRY(add_large(set, 1, hash));
+    *hash = add(*hash, set->label, set->n * sizeof *set->label);
+    *hash = add(*hash, set->step_label, steps * sizeof *set->step_label);
+    *hash = add(*hash, set->y, set->n * set->targets * sizeof *set->y);
+    *hash = add_texts(*hash, set->target_names, set->targets);
+    *hash = add(*hash, set->group, set->n * sizeof *set->group);
+    *hash = add_texts(*hash, set->class_names, set->classes);
+    *hash = add_texts(*hash, words->words, words->size);
+    return CLI_OK;
+}
+
+int identity_of_data(const dataset *set, const vocabulary *words, uint64_t *hash)
+{
+    return hash_of(set, words, 1, hash);
+}
+
+uint64_t identity_of_part(const dataset *set, const vocabulary *words)
+{
+    uint64_t hash;
+    hash_of(set, words, 0, &hash);
+    return add(hash, &set->seen, sizeof set->seen);
 }

@@ -49,42 +49,42 @@ static int refuse_shared(const char *path, int groups, const dataset *train, con
 /* ---- Sequences ---- */
 
 typedef struct hashed {
-    uint64_t hash;
-    size_t row;
+    XXH128_hash_t hash; /* of so many bits that equal ones are equal steps */
+    size_t row, bytes;
 } hashed;
-
-static const void *steps_of(const dataset *set, size_t i, size_t *bytes)
-{
-    const size_t step = set->tokens ? sizeof *set->tokens : set->features * sizeof *set->x;
-    const char *all = set->tokens ? (const void *)set->tokens : (const void *)set->x;
-    *bytes = dataset_steps(set, i) * step;
-    return all + set->first[i] * step;
-}
 
 static int by_hash(const void *a, const void *b)
 {
     const hashed *x = a, *y = b;
-    return x->hash != y->hash ? (x->hash < y->hash ? -1 : 1) : (x->row > y->row) - (x->row < y->row);
+    const int order = XXH128_cmp(&x->hash, &y->hash);
+    return order ? order : (x->row > y->row) - (x->row < y->row);
 }
 
-/* The first sequence of the training set with these very steps, or SIZE_MAX; with the same id it is no news. */
-static size_t find_twin(const dataset *train, const hashed *all, const dataset *test, size_t i)
+/* Of all sequences, each made where its steps are. */
+static int hash_all(const dataset *set, hashed *all)
 {
-    size_t bytes, other, low = 0, high = train->n;
-    const void *steps = steps_of(test, i, &bytes);
-    const uint64_t hash = XXH3_64bits(steps, bytes);
+    for (size_t i = dataset_from(set); i < dataset_to(set); i++) {
+        const size_t bytes = dataset_steps(set, i) * dataset_width(set);
+        all[i] = (hashed){XXH3_128bits(dataset_at(set, i), bytes), i, bytes};
+    }
+    return dataset_gather(set, sizeof *all, all);
+}
+
+/* The first sequence of the training set (all, in order) with these very steps, or SIZE_MAX; with the same id it is no
+ * news. */
+static size_t find_twin(const dataset *train, const hashed *all, const dataset *test, const hashed *one)
+{
+    size_t low = 0, high = train->n;
     while (low < high) {
         const size_t middle = low + (high - low) / 2;
-        if (all[middle].hash < hash)
+        if (XXH128_cmp(&all[middle].hash, &one->hash) < 0)
             low = middle + 1;
         else
             high = middle;
     }
-    for (; low < train->n && all[low].hash == hash; low++) {
-        const size_t row = all[low].row;
-        const char *a = dataset_id(train, row), *b = dataset_id(test, i);
-        const void *theirs = steps_of(train, row, &other);
-        if (other == bytes && memcmp(theirs, steps, bytes) == 0 && !(a && b && strcmp(a, b) == 0)) return row;
+    for (; low < train->n && XXH128_isEqual(all[low].hash, one->hash); low++) {
+        const char *a = dataset_id(train, all[low].row), *b = dataset_id(test, one->row);
+        if (all[low].bytes == one->bytes && !(a && b && strcmp(a, b) == 0)) return all[low].row;
     }
     return SIZE_MAX;
 }
@@ -99,19 +99,16 @@ static const char *name_of(const dataset *set, size_t i, char text[96])
     return text;
 }
 
-static void warn_of_twins(const char *path, const dataset *train, const dataset *test)
+static int warn_of_twins(const char *path, const dataset *train, const dataset *test)
 {
-    FREED hashed *all = cli_alloc(train->n + 1, sizeof *all);
+    FREED hashed *all = cli_alloc(train->n + 1, sizeof *all), *tested = cli_alloc(test->n + 1, sizeof *tested);
     char list[TOLD * 200] = "", name[96], twin[96];
     size_t n = 0;
-    for (size_t i = 0; i < train->n; i++) {
-        size_t bytes;
-        const void *steps = steps_of(train, i, &bytes);
-        all[i] = (hashed){XXH3_64bits(steps, bytes), i};
-    }
+    TRY(hash_all(train, all));
+    TRY(hash_all(test, tested));
     qsort(all, train->n, sizeof *all, by_hash);
     for (size_t i = 0; i < test->n; i++) {
-        const size_t row = find_twin(train, all, test, i), used = strlen(list);
+        const size_t row = find_twin(train, all, test, &tested[i]), used = strlen(list);
         if (row == SIZE_MAX) continue;
         if (n < TOLD)
             snprintf(list + used, sizeof list - used, "%s%s is %s", n ? ", " : "", name_of(test, i, name),
@@ -122,6 +119,7 @@ static void warn_of_twins(const char *path, const dataset *train, const dataset 
         cli_warn("%s: %zu of %zu sequences %s in the training data, too, number for number ([data] shared = allow "
                  "accepts it): %s%s",
                  path, n, test->n, n == 1 ? "is" : "are", list, n > TOLD ? ", ..." : "");
+    return CLI_OK;
 }
 
 int leaks_check(const train_config *config, const char *path, const dataset *train, const dataset *test)
@@ -129,6 +127,5 @@ int leaks_check(const train_config *config, const char *path, const dataset *tra
     if (config->shared == SHARED_ALLOW) return CLI_OK;
     if (train->group_names && test->group_names) TRY(refuse_shared(path, 1, train, test));
     if (train->ids && test->ids) TRY(refuse_shared(path, 0, train, test));
-    warn_of_twins(path, train, test);
-    return CLI_OK;
+    return warn_of_twins(path, train, test);
 }

@@ -24,7 +24,7 @@ static int ask_model(const rnnp_model *model, const char *name, const recipe *r,
     TRY(network_check(model, name, &r->config, set->classes, &net));
     TRY(cli_status(context, rnnp_plan_create(model, NULL, &plan)));
     if (values) config.target = TARGET_INPUT; /* forecasts of the last steps, too, whose truth is not there yet */
-    const asking a = {&e, &net, set, &all, scores_of_plan, plan, values};
+    const asking a = {&e, &net, set, &all, scores_of_plan, plan, values, NULL};
     const int code = scores_ask(found, &a);
     return code == FIT_DIVERGED ? CLI_FAILED : code;
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../group.h"
 #include "dataset.h"
 
 /* ---- Windows ---- */
@@ -13,14 +14,18 @@ typedef struct cutting {
     dataset_builder b;   /* of the windows */
     size_t *of, room_of; /* sequence of each window */
     size_t room_before, room_since, room_start;
-    float *last;  /* [features] of the current sequence, before step `seen` */
-    double *when; /* in steps, or on the data's clock */
+    size_t here;   /* windows of sequences that are here */
+    size_t *parts; /* [ranks + 1] as the windows' set will have them; or NULL */
+    float *last;   /* [features] of the current sequence, before step `seen` */
+    double *when;  /* in steps, or on the data's clock */
     size_t seen;
 } cutting;
 
 static void begin_cut(cutting *c, size_t i)
 {
     const dataset *set = c->set;
+    for (size_t k = 0; set->parts && k < set->ranks->peers.ranks; k++)
+        if (set->parts[k] == i) c->parts[k] = c->b.set->n;
     for (size_t k = 0; k < set->features; k++) {
         c->last[k] = NAN;
         c->when[k] = set->time && dataset_steps(set, i) ? set->time[set->first[i]] : 0;
@@ -33,15 +38,16 @@ static void look_back(cutting *c, size_t i, size_t first)
 {
     const dataset *set = c->set;
     dataset *windows = c->b.set;
-    const size_t F = set->features, w = windows->n;
+    const size_t F = set->features, w = c->here++;
     if (!set->x) return;
+    const float *x = dataset_x(set, i);
     cli_grow(&windows->before, &c->room_before, w + 1, F * sizeof *windows->before);
     cli_grow(&windows->since, &c->room_since, w + 1, F * sizeof *windows->since);
     for (; c->seen < first; c->seen++)
         for (size_t k = 0; k < F; k++) {
             const size_t s = set->first[i] + c->seen;
-            if (isnan(set->x[s * F + k])) continue;
-            c->last[k] = set->x[s * F + k];
+            if (isnan(x[c->seen * F + k])) continue;
+            c->last[k] = x[c->seen * F + k];
             c->when[k] = set->time ? set->time[s] : (double)c->seen;
         }
     for (size_t k = 0; k < F; k++) { /* without a clock a window's own steps count from 0 */
@@ -53,15 +59,19 @@ static void look_back(cutting *c, size_t i, size_t first)
 static void add_window(cutting *c, size_t i, size_t first, size_t steps)
 {
     const dataset *from = c->set;
+    const int here = dataset_is_here(from, i);
+    const float *x = here && from->x ? dataset_x(from, i) + first * from->features : NULL;
+    const int32_t *token = here && from->tokens ? dataset_tokens(from, i) + first : NULL;
     cli_grow(&c->of, &c->room_of, c->b.set->n + 1, sizeof *c->of);
-    look_back(c, i, first);
+    if (here) look_back(c, i, first);
     c->of[c->b.set->n] = i;
     build_sequence(&c->b, dataset_id(from, i), NULL, NULL);
+    c->b.elsewhere = !here;
     cli_grow(&c->b.set->start, &c->room_start, c->b.set->n, sizeof *c->b.set->start);
     c->b.set->start[c->b.set->n - 1] = (from->start ? from->start[i] : 0) + first;
-    for (size_t s = from->first[i] + first; s < from->first[i] + first + steps; s++) {
-        build_step(&c->b, from->x ? from->x + s * from->features : NULL, from->tokens ? from->tokens[s] : 0,
-                   from->time != NULL, from->time ? from->time[s] : 0);
+    for (size_t t = 0, s = from->first[i] + first; t < steps; t++, s++) {
+        build_step(&c->b, x ? x + t * from->features : NULL, token ? token[t] : 0, from->time != NULL,
+                   from->time ? from->time[s] : 0);
         if (from->step_label) build_step_label(&c->b, from->step_label[s]);
     }
     if (from->y) build_targets(&c->b, from->y + i * from->targets);
@@ -111,11 +121,14 @@ void dataset_cut(const train_config *config, dataset *set)
 {
     FREED float *last = cli_alloc(set->features + 1, sizeof *last);
     FREED double *when = cli_alloc(set->features + 1, sizeof *when);
-    dataset windows = {.features = set->features, .targets = set->targets};
+    const size_t ranks = set->parts ? set->ranks->peers.ranks : 0;
+    FREED size_t *parts = ranks ? cli_alloc(ranks + 1, sizeof *parts) : NULL;
+    dataset windows = {.features = set->features, .targets = set->targets, .seen = set->seen, .sum = set->sum};
     cutting c = {.set = set,
                  .b = {.set = &windows, .from = &(data_source){.config = config, .path = ""}},
                  .last = last,
-                 .when = when};
+                 .when = when,
+                 .parts = parts};
     for (size_t i = 0; i < set->n; i++) {
         const size_t all = dataset_steps(set, i);
         const size_t from = config->longest && all > config->longest ? all - config->longest : 0;
@@ -129,6 +142,15 @@ void dataset_cut(const train_config *config, dataset *set)
         if (config->target == TARGET_STEP_LABEL && config->window && config->stride <= window && end < all)
             add_window(&c, i, end, all - end);
     }
+    for (size_t k = 0; k <= ranks && ranks; k++)
+        if (set->parts[k] == set->n) parts[k] = windows.n;
+    windows.ranks = set->ranks;
+    windows.parts = parts;
+    parts = NULL;
+    if (windows.parts && set->x && !windows.before) { /* a rank without a window has none of what there is */
+        windows.before = cli_alloc(1, sizeof *windows.before);
+        windows.since = cli_alloc(1, sizeof *windows.since);
+    }
     windows.class_names = set->class_names; /* which are not to be found again */
     build_finish(&c.b, CLI_OK);
     inherit(&c, set);
@@ -139,18 +161,28 @@ void dataset_cut(const train_config *config, dataset *set)
 
 /* ---- Scaling ---- */
 
+/* Adds the sequences that are here. */
+static void add_up(const dataset *set, const uint32_t *rows, size_t n, size_t feature, const double *mean, double *sum,
+                   double *count)
+{
+    const size_t F = set->features, base = set->first[dataset_from(set)];
+    for (size_t i = 0; i < n; i++) {
+        if (!dataset_is_here(set, rows[i])) continue;
+        for (size_t s = set->first[rows[i]]; s < set->first[rows[i] + 1]; s++) {
+            const double x = (double)set->x[(s - base) * F + feature];
+            if (isnan(x)) continue;
+            *sum += mean ? (x - *mean) * (x - *mean) : x;
+            ++*count;
+        }
+    }
+}
+
 double dataset_sum(const dataset *set, const uint32_t *rows, size_t n, size_t feature, const double *mean,
                    double *count)
 {
     double sum = 0;
     *count = 0;
-    for (size_t i = 0; i < n; i++)
-        for (size_t s = set->first[rows[i]]; s < set->first[rows[i] + 1]; s++) {
-            const double x = (double)set->x[s * set->features + feature];
-            if (isnan(x)) continue;
-            sum += mean ? (x - *mean) * (x - *mean) : x;
-            ++*count;
-        }
+    add_up(set, rows, n, feature, mean, &sum, count);
     return sum;
 }
 
@@ -192,14 +224,37 @@ float dataset_deviation(double squares, double count)
     return deviation > 0 ? deviation : 1.0f;
 }
 
-void dataset_scale(const dataset *set, const uint32_t *rows, size_t n, float *means, float *deviations)
+/* Sums of all features, which each rank goes on with where the one before it has ended. */
+typedef struct adding {
+    const dataset *set;
+    const uint32_t *rows;
+    size_t n;
+    const double *means; /* [features] of squared distances from them, or NULL */
+    double *sums;        /* [features][2]: and how many values */
+} adding;
+
+static void add_part(void *user)
 {
-    for (size_t f = 0; f < set->features; f++) {
-        double count;
-        const double sum = dataset_sum(set, rows, n, f, NULL, &count), mean = count > 0 ? sum / count : 0;
-        means[f] = (float)mean;
-        deviations[f] = dataset_deviation(dataset_sum(set, rows, n, f, &mean, &count), count);
+    const adding *a = user;
+    for (size_t f = 0; f < a->set->features; f++)
+        add_up(a->set, a->rows, a->n, f, a->means ? &a->means[f] : NULL, &a->sums[2 * f], &a->sums[2 * f + 1]);
+}
+
+int dataset_scale(const dataset *set, const uint32_t *rows, size_t n, float *means, float *deviations)
+{
+    const size_t F = set->features, bytes = 2 * F * sizeof(double);
+    FREED double *sums = cli_alloc(2 * F, sizeof *sums), *exact = cli_alloc(F, sizeof *exact);
+    adding a = {.set = set, .rows = rows, .n = n, .sums = sums};
+    TRY(cli_group_in_turn(set->ranks, bytes, sums, add_part, &a));
+    for (size_t f = 0; f < F; f++) {
+        exact[f] = sums[2 * f + 1] > 0 ? sums[2 * f] / sums[2 * f + 1] : 0;
+        means[f] = (float)exact[f];
     }
+    a.means = exact;
+    memset(sums, 0, bytes);
+    TRY(cli_group_in_turn(set->ranks, bytes, sums, add_part, &a));
+    for (size_t f = 0; f < F; f++) deviations[f] = dataset_deviation(sums[2 * f], sums[2 * f + 1]);
+    return CLI_OK;
 }
 
 /* ---- Missing values ---- */
@@ -228,26 +283,29 @@ typedef struct filling {
 static void fill_feature(const filling *f, size_t i, size_t k)
 {
     const dataset *set = f->set;
-    const size_t F = set->features, from = set->first[i];
+    const size_t F = set->features, from = set->first[i], w = i - dataset_from(set);
+    const size_t base = set->first[dataset_from(set)];
     float last = f->means[k];
     double since = set->time && from < set->first[i + 1] ? set->time[from] : 0;
     if (set->before) { /* a window goes on where its sequence was */
-        since = set->since[i * F + k];
-        if (f->rule.missing == MISSING_CARRY && !isnan(set->before[i * F + k])) last = set->before[i * F + k];
+        since = set->since[w * F + k];
+        if (f->rule.missing == MISSING_CARRY && !isnan(set->before[w * F + k])) last = set->before[w * F + k];
     }
     for (size_t s = from; s < set->first[i + 1]; s++) {
         const double now = set->time ? set->time[s] : (double)(s - from);
-        dataset_fill_value(&f->rule, k, set->x[s * F + k], now, &last, &since, f->x + s * f->channels);
+        dataset_fill_value(&f->rule, k, set->x[(s - base) * F + k], now, &last, &since,
+                           f->x + (s - base) * f->channels);
     }
 }
 
 static int refuse_missing(const dataset *set)
 {
-    for (size_t i = 0; i < set->n; i++)
+    const float *x = set->x;
+    for (size_t i = dataset_from(set); i < dataset_to(set); i++)
         for (size_t s = set->first[i]; s < set->first[i + 1]; s++)
             for (size_t k = 0; k < set->features; k++) {
                 const char *id = dataset_id(set, i), *column = set->columns ? set->columns[k] : NULL;
-                if (isnan(set->x[s * set->features + k]))
+                if (isnan(*x++))
                     return cli_fail(
                         "sequence %zu%s%.80s%s, step %zu: %s%.80s%s is missing; [data] missing says what to do", i + 1,
                         id ? " ('" : "", id ? id : "", id ? "')" : "", s - set->first[i] + 1,
@@ -280,17 +338,18 @@ static void name_channels(const train_config *config, dataset *set, size_t chann
 
 int dataset_fill(const train_config *config, dataset *set, const float *means)
 {
-    const size_t channels = set->features * (size_t)(1 + config->mask + config->delta),
-                 steps = set->n ? set->first[set->n] : 0;
+    const size_t channels = set->features * (size_t)(1 + config->mask + config->delta), from = dataset_from(set),
+                 to = dataset_to(set), steps = set->n ? set->first[to] - set->first[from] : 0;
     filling f = {.rule = {config->missing, config->mask, config->delta, set->features},
                  .set = set,
                  .means = means,
                  .channels = channels};
     if (config->missing == MISSING_REFUSE) return refuse_missing(set);
     f.x = cli_alloc(steps * channels + 1, sizeof *f.x);
-    for (size_t i = 0; i < set->n; i++)
+    for (size_t i = from; i < to; i++)
         for (size_t k = 0; k < set->features; k++) fill_feature(&f, i, k);
-    free(set->x);
+    if (!set->borrowed) free(set->x);
+    set->borrowed = 0;
     free(set->before); /* done with, and of the old width */
     free(set->since);
     set->x = f.x;

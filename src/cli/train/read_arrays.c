@@ -26,6 +26,7 @@ typedef struct reading {
     array x, column[COLUMNS];
     text_list texts[COLUMNS];   /* of the columns */
     const char *names[COLUMNS]; /* files, or members of an archive */
+    size_t to;                  /* sequences of x before it are wanted */
 } reading;
 
 /* ---- Files ---- */
@@ -42,17 +43,38 @@ static array *place_of(reading *r, const char *member)
     return NULL;
 }
 
-static int take_member(reading *r, const archive *a, const archive_member *m)
+static char *name_of(const archive *a, const archive_member *m)
 {
-    unsigned char *bytes;
-    array *to = place_of(r, m->name);
-    if (!to) return cli_fail("%s: member '%s' is none of x, y (or labels), lengths, ids and groups", a->path, m->name);
-    if (to->bytes) return cli_fail("%s: member '%s' and one before are both labels", a->path, m->name);
-    TRY(archive_read(a, m, &bytes));
     const size_t size = strlen(a->path) + strlen(m->name) + 16;
     char *name = cli_alloc(size, 1);
     snprintf(name, size, "%s: member '%s'", a->path, m->name);
-    TRY(array_take(to, name, bytes, m->size));
+    return name;
+}
+
+/* x is left in the archive where its sequences lie one behind the other; *stays says so. Of ranks each sums up its
+ * part, later. */
+static int leave_member(reading *r, const archive *a, const archive_member *m, int *stays)
+{
+    data_sum *sum = &r->b.set->sum;
+    const array_place place = {a->path, m->at, m->size, &m->sum, !r->b.from->ranks};
+    TRY(array_open_npy(&place, name_of(a, m), &r->x));
+    *stays = !r->x.is.fortran;
+    *sum = (data_sum){.head = m->size - rnnp_tensor_elements(&r->x.is.array) * r->x.is.item, .wanted = m->sum};
+    sum->there = *stays && r->b.from->ranks;
+    if (!*stays) array_free(&r->x);
+    return CLI_OK;
+}
+
+static int take_member(reading *r, const archive *a, const archive_member *m)
+{
+    unsigned char *bytes;
+    int stays = 0;
+    array *to = place_of(r, m->name);
+    if (!to) return cli_fail("%s: member '%s' is none of x, y (or labels), lengths, ids and groups", a->path, m->name);
+    if (to->bytes) return cli_fail("%s: member '%s' and one before are both labels", a->path, m->name);
+    if (to == &r->x && !m->packed) TRY(leave_member(r, a, m, &stays));
+    if (!stays) TRY(archive_read(a, m, &bytes));
+    if (!stays) TRY(array_take(to, name_of(a, m), bytes, m->size));
     to->packed = a->size;
     return array_is_bomb(to)
                ? cli_fail("%s: %zu bytes would become far more; if they really do, save them as .npy files", a->path,
@@ -60,11 +82,9 @@ static int take_member(reading *r, const archive *a, const archive_member *m)
                : CLI_OK;
 }
 
-static int take_archive(reading *r, const char *path, const unsigned char *bytes, size_t size)
+static int take_archive(reading *r, const char *path, const archive *a)
 {
-    archive a;
-    TRY(archive_parse(&a, path, bytes, size));
-    for (size_t i = 0; i < a.n; i++) TRY(take_member(r, &a, &a.at[i]));
+    for (size_t i = 0; i < a->n; i++) TRY(take_member(r, a, &a->at[i]));
     for (int c = 0; c < COLUMNS; c++)
         if (r->column[c].bytes && r->names[c])
             return cli_fail("%s has %s, and %s is named besides ([data] train_%s)", path, columns[c].key, r->names[c],
@@ -76,13 +96,13 @@ static int take_archive(reading *r, const char *path, const unsigned char *bytes
 /* An .npy file, or an archive of them. */
 static int read_numpy(reading *r, const char *path)
 {
-    char message[NPY_MESSAGE];
-    size_t size = 0;
-    unsigned char *bytes = npy_load(path, &size, message);
-    if (!bytes) return cli_fail("%s", message);
-    if (!archive_is(bytes, size)) return array_take(&r->x, cli_copy(path), bytes, size);
-    const int code = take_archive(r, path, bytes, size);
-    free(bytes);
+    archive a;
+    int code = archive_open(&a, path);
+    if (code == CLI_OK)
+        code = archive_is(a.bytes, a.size)
+                   ? take_archive(r, path, &a)
+                   : array_open_npy(&(array_place){path, 0, a.size, NULL, 0}, cli_copy(path), &r->x);
+    archive_close(&a);
     return code;
 }
 
@@ -112,7 +132,7 @@ static int read_files(reading *r)
     const data_source *from = r->b.from;
     const char *const paths[COLUMNS] = {from->labels, from->ids, from->groups, from->lengths};
     memcpy(r->names, paths, sizeof paths);
-    TRY(from->config->format == DATA_IDX ? array_read_idx(from->path, &r->x) : read_numpy(r, from->path));
+    TRY(from->config->format == DATA_IDX ? array_open_idx(from->path, &r->x) : read_numpy(r, from->path));
     for (int c = 0; c < COLUMNS; c++)
         if (paths[c]) TRY(read_column(r, c, paths[c]));
     return CLI_OK;
@@ -187,11 +207,10 @@ static int check_ids(const reading *r)
                     first + 1, second + 1, sorted[twin]);
 }
 
-/* Steps of each sequence; all of them, where nothing tells. */
-static int take_lengths(const reading *r, size_t *lengths, size_t *all)
+/* Where each sequence's steps will begin: it has all of them, where nothing tells. */
+static int take_lengths(const reading *r, size_t *first)
 {
     const size_t n = array_size(&r->x, 0), steps = array_size(&r->x, 1);
-    *all = 0;
     for (size_t i = 0; i < n; i++) {
         const char *text = r->texts[LENGTHS].n ? r->texts[LENGTHS].at[i] : NULL;
         double length = (double)steps;
@@ -199,7 +218,7 @@ static int take_lengths(const reading *r, size_t *lengths, size_t *all)
             (text_number(text, '.', &length) || length != floor(length) || length < 1 || length > (double)steps))
             return cli_fail("%s: sequence %zu has the length '%.80s'; a whole number from 1 to %zu is expected",
                             r->names[LENGTHS], i + 1, text, steps);
-        *all += lengths[i] = (size_t)length;
+        first[i + 1] = first[i] + (size_t)length;
     }
     return CLI_OK;
 }
@@ -243,8 +262,9 @@ static int take_sequence(reading *r, size_t i, size_t steps, float *step)
     const size_t width = r->b.set->features;
     build_sequence(&r->b, NULL, NULL, NULL);
     if (target_has_columns(target)) TRY(take_targets(r, i));
+    if (!r->b.elsewhere) TRY(array_load(&r->x, i, r->to));
     for (size_t t = 0; t < steps; t++) {
-        for (size_t f = 0; f < width; f++) {
+        for (size_t f = 0; f < width && !r->b.elsewhere; f++) {
             step[f] = (float)(array_number(&r->x, i, t, f) * r->b.from->config->scale);
             if (isinf(step[f]))
                 return cli_fail("%s: [%zu][%zu][%zu] is infinite, or too large for a 32-bit number", r->x.name, i, t,
@@ -254,6 +274,20 @@ static int take_sequence(reading *r, size_t i, size_t steps, float *step)
         if (target == TARGET_STEP_LABEL) TRY(take_step_label(r, i, t));
     }
     return CLI_OK;
+}
+
+/* Each rank has its part of x, and looks at some of the rest. */
+static int share_out(reading *r, const size_t *first)
+{
+    dataset *const set = r->b.set;
+    data_sum *sum = &set->sum;
+    dataset_deal(r->b.from->ranks, first, array_size(&r->x, 0), set);
+    r->to = dataset_to(set);
+    TRY(array_see(&r->x, set));
+    dataset_see(set, &sum->wanted, sizeof sum->wanted);
+    return sum->there ? array_sum(&r->x, dataset_from(set) == 0 ? sum->head : 0, dataset_from(set), r->to, &sum->found,
+                                  &sum->bytes)
+                      : CLI_OK;
 }
 
 /* All arrays into the set. */
@@ -270,12 +304,14 @@ static int take(reading *r)
     if (like && like->features != width)
         return cli_fail("%s: %zu features, the training data has %zu", r->x.name, width, like->features);
     FREED float *step = cli_alloc(width, sizeof *step);
-    FREED size_t *lengths = cli_alloc(n, sizeof *lengths);
-    size_t all;
-    TRY(take_lengths(r, lengths, &all));
-    r->b.set->features = width;
-    build_reserve(&r->b, n, all);
-    for (size_t i = 0; i < n; i++) TRY(take_sequence(r, i, lengths[i], step));
+    FREED size_t *first = cli_alloc(n + 1, sizeof *first);
+    dataset *const set = r->b.set;
+    TRY(take_lengths(r, first));
+    set->features = width;
+    r->to = n;
+    if (r->b.from->ranks) TRY(share_out(r, first));
+    build_reserve(&r->b, n, first[r->to] - first[dataset_from(set)]);
+    for (size_t i = 0; i < n; i++) TRY(take_sequence(r, i, first[i + 1] - first[i], step));
     text_list *const lists[] = {[LABELS] = &r->b.labels, [IDS] = &r->b.ids, [GROUPS] = &r->b.groups};
     for (int c = 0; c < LENGTHS; c++) {
         *lists[c] = r->texts[c];

@@ -167,7 +167,7 @@ static int take_row(csv_reader *r)
 {
     const size_t F = r->n_raw;
     if (r->t.n != r->header.n) return csv_row_fault(r, "%zu columns, the header has %zu", r->t.n, r->header.n);
-    cli_grow(&r->x, &r->room_x, r->rows + 1, F * sizeof *r->x);
+    cli_grow(&r->x, &r->room_x, r->rows_here + 1, F * sizeof *r->x);
     cli_grow(&r->time, &r->room_time, r->rows + 1, sizeof *r->time);
     cli_grow(&r->owner, &r->room_owner, r->rows + 1, sizeof *r->owner);
     TRY(find_sequence(r));
@@ -179,10 +179,15 @@ static int take_row(csv_reader *r)
     TRY(take_step_label(r));
     for (size_t f = 0; f < F; f++) {
         const char *text = table_field(&r->t, r->feature[f]);
-        float *x = &r->x[r->rows * F + f];
+        float *x = &r->x[r->rows_here * F + f];
         const char *wrong = r->category[f] ? take_category(r, f, text, x) : build_feature(r->b.from->config, text, x);
         if (wrong) return csv_fault(r, r->feature[f], "'%.80s' %s", text, wrong);
     }
+    /* The next row takes the place of one that is not kept. */
+    if (r->b.from->counting)
+        dataset_see(r->b.set, &r->x[r->rows_here * F], F * sizeof *r->x);
+    else if (dataset_is_here(r->b.set, r->last->number))
+        r->rows_here++;
     r->last->steps++;
     r->owner[r->rows++] = (uint32_t)r->last->number;
     return CLI_OK;
@@ -227,16 +232,21 @@ static int gather(csv_reader *r)
     name_features(r);
     if (!r->b.set->features) return cli_fail("%s: the columns of categories have no text", r->b.from->path);
     FREED float *x = cli_alloc(r->b.set->features, sizeof *x);
+    FREED size_t *kept = r->b.set->parts ? cli_alloc(r->rows + 1, sizeof *kept) : NULL; /* where a row's x is */
     for (size_t i = 0; i < r->n; i++) next[i + 1] = next[i] + r->all[i]->steps;
-    for (size_t k = 0; k < r->rows; k++) order[next[r->owner[k]]++] = k;
+    for (size_t k = 0, n = 0; k < r->rows; k++) {
+        order[next[r->owner[k]]++] = k;
+        if (kept) kept[k] = n;
+        n += (size_t)dataset_is_here(r->b.set, r->owner[k]);
+    }
     for (size_t i = 0, k = 0; i < r->n; i++) {
         if (!r->all[i]->steps)
             return cli_fail("%s: sequence '%.80s' has no row up to its label_time", r->b.from->path, r->all[i]->id);
         build_sequence(&r->b, NULL, NULL, NULL);
         if (r->has_targets) build_targets(&r->b, r->y + i * r->b.set->targets);
         for (size_t s = 0; s < r->all[i]->steps; s++, k++) {
-            widen(r, r->x + order[k] * r->n_raw, x);
-            build_step(&r->b, x, 0, timed, r->time[order[k]]);
+            if (!r->b.elsewhere) widen(r, r->x + (kept ? kept[order[k]] : order[k]) * r->n_raw, x);
+            build_step(&r->b, r->b.elsewhere ? NULL : x, 0, timed, r->time[order[k]]);
             if (r->step_class) build_step_label(&r->b, r->step_class[order[k]]);
         }
     }

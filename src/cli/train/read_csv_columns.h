@@ -33,10 +33,11 @@ typedef struct reader {
     void *by_id;     /* tree of the sequences */
     csv_sequence **all, *last;
     size_t n, room_all;
-    float *x;        /* [rows][n_raw]; of texts their numbers */
-    double *time;    /* [rows] */
-    uint32_t *owner; /* [rows] sequence */
-    size_t rows, room_x, room_time, room_owner;
+    float *x;               /* [rows_here][n_raw]; of texts their numbers */
+    double *time;           /* [rows] */
+    uint32_t *owner;        /* [rows] sequence */
+    size_t rows, rows_here; /* all, and those of sequences that are here */
+    size_t room_x, room_time, room_owner;
     int32_t *step_class; /* [rows] of target step_label */
     float *y;            /* [n][set->targets] */
     size_t room_step_class, room_y;

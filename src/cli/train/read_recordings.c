@@ -32,7 +32,7 @@ typedef struct reading {
     recording rec;
     size_t *which;
     const char **names;
-    float **x;    /* [features][steps] */
+    float **x;    /* [features][steps], or NULL: nobody has asked for them */
     size_t steps; /* at the set's rate */
 } reading;
 
@@ -173,6 +173,12 @@ static int check_rates(reading *g, size_t n)
 
 /* ---- Samples ---- */
 
+static int no_rate(const reading *g, const rec_channel *c, const char *why)
+{
+    return cli_fail("%s: channel '%.80s' from %.10g to %.10g samples a second: %s", g->rec.path, c->name,
+                    rec_hertz(c->rate), rec_hertz(g->r->rate), why);
+}
+
 static int resample(reading *g, size_t f)
 {
     const rec_channel *c = &g->rec.channels[g->which[f]];
@@ -186,9 +192,7 @@ static int resample(reading *g, size_t f)
     }
     if (!same_rate(c->rate, g->r->rate)) {
         float *x = rec_resample(g->x[f], n, c->rate, g->r->rate, &n, &why);
-        if (!x)
-            return cli_fail("%s: channel '%.80s' from %.10g to %.10g samples a second: %s", g->rec.path, c->name,
-                            rec_hertz(c->rate), rec_hertz(g->r->rate), why);
+        if (!x) return no_rate(g, c, why);
         free(g->x[f]);
         g->x[f] = x;
     }
@@ -196,9 +200,25 @@ static int resample(reading *g, size_t f)
     return CLI_OK;
 }
 
+/* How many steps the samples will be, as the header says. */
+static int measure(reading *g)
+{
+    const char *why = NULL;
+    for (size_t f = 0; f < g->r->b.set->features; f++) {
+        const rec_channel *c = &g->rec.channels[g->which[f]];
+        size_t n = c->n;
+        if (!same_rate(c->rate, g->r->rate) && !rec_resampled(c->n, c->rate, g->r->rate, &n, &why))
+            return no_rate(g, c, why);
+        if (g->r->from->counting) dataset_see(g->r->b.set, &c->scale, sizeof c->scale);
+        g->steps = f == 0 || n < g->steps ? n : g->steps;
+    }
+    return g->steps ? CLI_OK : cli_fail("%s: it has no samples", g->rec.path);
+}
+
 static int load(reading *g)
 {
     const size_t F = g->r->b.set->features;
+    if (g->x) return CLI_OK;
     g->x = cli_alloc(F, sizeof *g->x);
     for (size_t f = 0; f < F; f++) g->x[f] = cli_alloc(g->rec.channels[g->which[f]].n + 1, sizeof **g->x);
     TRY(g->rec.format->read(&g->rec, g->which, F, g->r->from->config->clipped == CLIPPED_KEEP, g->x));
@@ -208,18 +228,23 @@ static int load(reading *g)
 
 /* ---- Sequences ---- */
 
-/* n steps from step `from` on; those beyond the recording are missing. classes may be NULL: none of steps. */
-static void add_sequence(reading *g, const char *id, const char *label, const char *group, double from, size_t n,
-                         const int32_t *classes)
+/* n steps from step `from` on; those beyond the recording are missing. classes may be NULL: none of steps. Samples are
+ * read when the first of its sequences is here. */
+static int add_sequence(reading *g, const char *id, const char *label, const char *group, double from, size_t n,
+                        const int32_t *classes)
 {
     const size_t F = g->r->b.set->features;
     build_sequence(&g->r->b, id, label, group);
+    const int here = !g->r->b.elsewhere;
+    if (here) TRY(load(g));
     for (size_t t = 0; t < n; t++) {
         const double at = from + (double)t;
-        for (size_t f = 0; f < F; f++) g->r->step[f] = at >= 0 && at < (double)g->steps ? g->x[f][(size_t)at] : NAN;
-        build_step(&g->r->b, g->r->step, 0, 0, 0);
+        for (size_t f = 0; f < F && here; f++)
+            g->r->step[f] = at >= 0 && at < (double)g->steps ? g->x[f][(size_t)at] : NAN;
+        build_step(&g->r->b, here ? g->r->step : NULL, 0, 0, 0);
         if (classes) build_step_label(&g->r->b, classes[(size_t)at]);
     }
+    return CLI_OK;
 }
 
 /* What the annotation is called among [data] classes, or NULL: it is not meant. Without classes, points of WFDB are
@@ -266,18 +291,20 @@ static int add_event(reading *g, const rec_event *event, const char *label)
     if (to - from < 1 || to - from > REC_SAMPLES)
         return cli_fail("%s: annotation %zu '%.80s' at %.9g s becomes %.0f steps at %.10g samples a second",
                         g->rec.events_path, event->number, event->text, event->time, to - from, rec_hertz(rate));
-    add_sequence(g, id, label, group, from, (size_t)(to - from), NULL);
-    return CLI_OK;
+    return add_sequence(g, id, label, group, from, (size_t)(to - from), NULL);
 }
 
 static int add_events(reading *g)
 {
+    const dataset *set = g->r->b.set;
+    const size_t before = set->n;
     TRY(g->rec.format->annotate(&g->rec, g->r->from->config->annotator));
     for (size_t i = 0; i < g->rec.n_events; i++) {
         const char *label = class_of(g, &g->rec.events[i]);
         if (label) TRY(add_event(g, &g->rec.events[i], label));
     }
-    return CLI_OK;
+    /* Of a recording without a sequence one rank says what is wrong with its samples. */
+    return set->n == before && set->parts && dataset_to(set) > before && dataset_from(set) <= before ? load(g) : CLI_OK;
 }
 
 /* ---- Labels of steps ---- */
@@ -328,7 +355,7 @@ static int add_labelled(reading *g)
     for (size_t first = 0, k = 0; first < g->steps; first += most, k++) {
         const size_t n = g->steps - first < most ? g->steps - first : most;
         name_group(g, (double)k, group);
-        add_sequence(g, s->name, NULL, group, (double)first, n, classes);
+        TRY(add_sequence(g, s->name, NULL, group, (double)first, n, classes));
         cli_grow(&set->start, &g->r->room_start, set->n, sizeof *set->start);
         set->start[set->n - 1] = first;
     }
@@ -343,10 +370,10 @@ static int take_recording(reading *g)
     TRY(choose_channels(g, &n));
     TRY(check_channels(g, n));
     TRY(check_rates(g, n));
-    TRY(load(g));
+    TRY(g->r->from->counting || g->r->b.set->parts ? measure(g) : load(g));
     if (g->r->from->config->target == TARGET_STEP_LABEL) return add_labelled(g);
     if (g->r->from->config->annotations) return add_events(g);
-    add_sequence(g, s->name, s->label, s->group ? s->group : s->name, 0, g->steps, NULL);
+    TRY(add_sequence(g, s->name, s->label, s->group ? s->group : s->name, 0, g->steps, NULL));
     if (s->y) build_targets(&g->r->b, s->y);
     return CLI_OK;
 }

@@ -61,8 +61,24 @@ static int each_text(const char *path, int labels, text_fn *fn, void *user)
 
 typedef struct counting {
     counted_word *all;
-    size_t n, room;
+    size_t n, room, most; /* most: before equal ones become one */
 } counting;
+
+/* So there is memory for a few times the different words, however long the text is. */
+static void merge_words(counting *c)
+{
+    size_t m = 0;
+    if (c->n) qsort(c->all, c->n, sizeof *c->all, by_word);
+    for (size_t i = 0; i < c->n; i++) {
+        if (m && strcmp(c->all[m - 1].word, c->all[i].word) == 0) {
+            c->all[m - 1].count += c->all[i].count;
+            free(c->all[i].word);
+        } else
+            c->all[m++] = c->all[i];
+    }
+    c->n = m;
+    c->most = 2 * m + (1 << 16);
+}
 
 static void count_words(void *user, const char *label, char *text)
 {
@@ -70,6 +86,7 @@ static void count_words(void *user, const char *label, char *text)
     char *next, *word;
     (void)label;
     for (word = strtok_r(text, " \t", &next); word; word = strtok_r(NULL, " \t", &next)) {
+        if (c->n >= c->most) merge_words(c);
         cli_grow(&c->all, &c->room, c->n + 1, sizeof *c->all);
         c->all[c->n++] = (counted_word){cli_copy(word), 1};
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "training.h"
+#include "divided.h"
 
 #include "rnnpack/kernels.h"
 
@@ -45,6 +45,7 @@ typedef struct asker {
     const asking *a;
     question *order;
     uint32_t rows[MOST_ROWS];
+    double sums[2 * MOST_ROWS]; /* of targets next and input */
     float *y;
     size_t room;
     batch b;
@@ -53,7 +54,7 @@ typedef struct asker {
 static int not_finite(const asker *k, uint32_t row)
 {
     const char *id = dataset_id(k->a->set, row);
-    if (k->a->e->trial) return FIT_DIVERGED;
+    if (k->a->e->trial || (k->a->ranks && !cli_group_says(k->a->ranks->group, RNNP_ERR_STATE))) return FIT_DIVERGED;
     if (id)
         cli_fail("the model's output for sequence '%s' is not a finite number", id);
     else
@@ -128,14 +129,13 @@ static void take_truth(asker *k, const question *asked, size_t n)
     }
 }
 
-/* Squared errors, and those of saying that nothing changes. */
-static int take_numbers(asker *k, const question *asked, size_t n)
+/* Of each sequence, the sum of squared errors, and of those of saying that nothing changes. */
+static void measure_numbers(asker *k, const question *asked, size_t n)
 {
-    const dataset *set = k->a->set;
     const float *want = k->b.target.data;
-    const size_t F = set->features;
+    const size_t F = k->a->set->features;
     for (size_t r = 0; r < n; r++) {
-        const float *x = set->x + set->first[asked[r].row] * F;
+        const float *x = batch_row(&k->b, k->a->set, k->rows, r);
         double squares = 0, changes = 0;
         for (size_t t = 0; t < asked[r].steps; t++)
             for (size_t f = 0; f < F; f++) {
@@ -144,13 +144,24 @@ static int take_numbers(asker *k, const question *asked, size_t n)
                 squares += d * d;
                 changes += change * change;
             }
-        const double elements = (double)asked[r].steps * (double)F, mean = elements > 0 ? squares / elements : 0;
+        k->sums[2 * r] = squares;
+        k->sums[2 * r + 1] = changes;
+    }
+}
+
+static int take_numbers(asker *k, const question *asked, size_t n)
+{
+    const dataset *set = k->a->set;
+    const size_t F = set->features;
+    for (size_t r = 0; r < n; r++) {
+        const double squares = k->sums[2 * r], elements = (double)asked[r].steps * (double)F,
+                     mean = elements > 0 ? squares / elements : 0;
         if (!isfinite((float)mean)) return not_finite(k, asked[r].row);
         for (size_t t = 0; k->a->values && t < asked[r].steps; t++)
             memcpy(k->a->values + (set->first[asked[r].row] + t) * F, k->y + (t * n + r) * F, F * sizeof *k->y);
         k->s->error[asked[r].place] = (float)mean;
         k->s->squares += squares;
-        k->s->changes += changes;
+        k->s->changes += k->sums[2 * r + 1];
         k->s->elements += elements;
     }
     return CLI_OK;
@@ -167,25 +178,46 @@ static void expect(asker *k, size_t n, rnnp_tensor *y)
     y->data = k->y;
 }
 
-static int ask_batch(asker *k, const question *asked, size_t n)
+/* The outputs, or sums of them, are in k->y, or k->sums. */
+static int run_batch(asker *k, const question *asked, size_t n, rnnp_tensor *y, rnnp_train_result *result)
 {
     const asking *a = k->a;
-    rnnp_train_result result = {.struct_size = sizeof result};
-    rnnp_tensor y;
-    for (size_t r = 0; r < n; r++) k->rows[r] = asked[r].row;
     TRY(batch_fill(&k->b, a->e->config, a->net, a->set, k->rows, n));
-    expect(k, n, &y);
     const rnnp_train_batch given = {.struct_size = sizeof given,
                                     .inputs = k->b.inputs,
                                     .n_inputs = k->b.n_inputs,
                                     .target = k->b.known ? &k->b.target : NULL,
                                     .weights = k->b.known && k->b.has_weights ? &k->b.weights : NULL,
-                                    .outputs = &y};
-    TRY(a->forward(a->user, a->e->context, &given, &result));
+                                    .outputs = y};
+    TRY(a->forward(a->user, a->e->context, &given, result));
+    if (target_is_input(a->e->config->target)) measure_numbers(k, asked, n);
+    return CLI_OK;
+}
+
+static int ask_batch(asker *k, const question *asked, size_t n)
+{
+    const asking *a = k->a;
+    const int numbers = target_is_input(a->e->config->target);
+    rnnp_train_result result = {.struct_size = sizeof result};
+    rnnp_tensor y;
+    for (size_t r = 0; r < n; r++) k->rows[r] = asked[r].row;
+    TRY(batch_measure(&k->b, a->e->config, a->net, a->set, k->rows, n));
+    expect(k, n, &y);
+    void *const kept = numbers ? (void *)k->sums : (void *)k->y;
+    const size_t bytes = numbers ? 2 * n * sizeof *k->sums : rnnp_tensor_elements(&y) * sizeof *k->y;
+    if (!a->ranks) {
+        TRY(run_batch(k, asked, n, &y, &result));
+    } else if (!a->ranks->all) {
+        TRY(divided_turn(a->ranks, a->set, k->rows, n, &k->b));
+        if (divided_is_mine(a->ranks)) a->ranks->code = run_batch(k, asked, n, &y, &result);
+        divided_keep(a->ranks, &result, kept, bytes);
+        return CLI_OK;
+    } else
+        divided_give(a->ranks, dataset_rank_of(a->set, k->rows[0]), &result, kept, bytes);
     take_truth(k, asked, n);
     k->s->loss += result.loss * result.weight;
     k->s->weight += result.weight;
-    return target_is_input(a->e->config->target) ? take_numbers(k, asked, n) : take_items(k, asked, n);
+    return numbers ? take_numbers(k, asked, n) : take_items(k, asked, n);
 }
 
 static int by_steps(const void *a, const void *b)
@@ -218,7 +250,9 @@ int scores_ask(scores *s, const asking *a)
     FREED question *order = cli_alloc(a->which->n + 1, sizeof *order);
     asker k = {.s = s, .a = a, .order = order};
     scores_create(s, a->e->config, a->set, a->which->at, a->which->n);
-    const int code = ask_all(&k);
+    int code = ask_all(&k);
+    if (a->ranks && code == CLI_OK) code = divided_share(a->ranks);
+    if (a->ranks && code == CLI_OK) code = ask_all(&k);
     if (s->weight > 0) s->loss /= s->weight;
     batch_free(&k.b);
     free(k.y);

@@ -3,6 +3,7 @@
 
 #include "embeddings.h"
 #include "experiment.h"
+#include "together.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -72,8 +73,15 @@ int task_read_set(task *t, int testing, const dataset *like, int grow, dataset *
     const int whole = testing && c->target == TARGET_NEXT; /* a forecaster is tested as it is used: from end to end */
     const data_source training = {.config = c, FILES_OF(c, train), .like = like, .words = &t->words, .grow = grow},
                       test = {.config = c, FILES_OF(c, test), .like = like, .words = &t->words, .grow = grow};
-    TRY(dataset_open(testing ? &test : &training, whole, set));
-    return check_steps(c, set, testing ? c->test : c->train);
+    data_source from = testing ? test : training;
+    from.ranks = t->e.group;
+    cli_group_part(t->e.group);
+    int code = dataset_open(&from, whole, set);
+    if (code == CLI_OK) code = check_steps(c, set, from.path);
+    TRY(cli_group_settle(t->e.group, code));
+    TRY(together_read(t->e.group, testing ? "test data" : "training data", set, &t->words));
+    cli_group_part(t->e.group);
+    return cli_group_settle(t->e.group, dataset_check_sum(set, from.path));
 }
 
 /* Whether sequences differ in length, so that the model must be told. */
@@ -124,7 +132,8 @@ int task_read(task *t, const dataset *like_train, int grow)
     if (!classes) like.classes = 0; /* labels are for judging alone: a test set may have some of its own */
     if (*c->test) TRY(task_read_set(t, 1, &like, 0, &t->test_set));
     if (classes && *c->test && !t->test_set.classes) dataset_adopt_classes(&t->train, &t->test_set);
-    return check_targets(c, &t->train, like_train != NULL);
+    cli_group_part(t->e.group);
+    return cli_group_settle(t->e.group, check_targets(c, &t->train, like_train != NULL));
 }
 
 int task_open(task *t, const char *words, int for_checkpoint)
@@ -133,14 +142,16 @@ int task_open(task *t, const char *words, int for_checkpoint)
     if (words) TRY(vocabulary_read(&t->words, words));
     TRY(task_read(t, NULL, words == NULL));
     TRY(cli_context(call->threads == SIZE_MAX ? t->config.threads : call->threads, call->isa, &t->e.context));
-    if (t->test_set.n) TRY(leaks_check(&t->config, t->config.test, &t->train, &t->test_set));
+    cli_group_part(t->e.group);
+    TRY(cli_group_settle(t->e.group,
+                         t->test_set.n ? leaks_check(&t->config, t->config.test, &t->train, &t->test_set) : CLI_OK));
     t->e.config = &t->config;
     t->e.train = &t->train;
     t->e.test = t->test_set.n ? &t->test_set : NULL;
     t->e.words = &t->words;
     t->e.lengths = lengths_vary(&t->train) || (t->test_set.n && lengths_vary(&t->test_set));
     t->e.quiet = t->call->quiet;
-    t->e.data = for_checkpoint ? identity_of_data(&t->train, &t->words) : 0;
+    if (for_checkpoint) TRY(identity_of_data(&t->train, &t->words, &t->e.data));
     if (!t->call->quiet) describe(t);
     return CLI_OK;
 }

@@ -8,9 +8,10 @@
 #include "../group.h"
 #include "training.h"
 
-/* Data and configuration are those of rank 0: CLI_FAILED on all ranks, with what differs. */
-int together_begin(cli_group *group, const train_config *config, const dataset *train, const dataset *test,
-                   const vocabulary *words);
+/* The configuration is that of rank 0, before data are read by it; and so are the data, as far as each rank knows them.
+ * CLI_FAILED on all ranks, with what differs. */
+int together_configure(cli_group *group, const cli_call *call, const train_config *config);
+int together_read(cli_group *group, const char *what, const dataset *set, const vocabulary *words);
 
 /* The trainer becomes one of the ranks', if there are any. */
 int together_join(const experiment *e, rnnp_trainer *trainer);

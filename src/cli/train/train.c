@@ -224,7 +224,8 @@ static int write_report(const job *j, const result *kept)
 static void write_numbers(job *j, const result *kept)
 {
     const task *t = j->t;
-    if (t->call->curves && curves_write(&j->past, &t->config, t->call->curves) != CLI_OK) j->failed = 1;
+    if (t->call->curves && cli_group_leads(t->e.group) && curves_write(&j->past, &t->config, t->call->curves) != CLI_OK)
+        j->failed = 1;
     if (t->call->report && write_report(j, kept) != CLI_OK) j->failed = 1;
 }
 
@@ -237,15 +238,15 @@ static int train(job *j)
     TRY(task_configure(t, NULL));
     TRY(resampling_of(call, &j->how));
     if (cli_group_leads(t->e.group)) TRY(check_outputs(j));
+    TRY(together_configure(t->e.group, call, &t->config));
     TRY(task_open(t, NULL, call->checkpoint != NULL));
     TRY(read_subgroups(j));
-    TRY(together_begin(t->e.group, &t->config, t->e.train, t->e.test, t->e.words));
     TRY(search(t, wanted));
     t->e.checkpoint = call->checkpoint;
     t->e.resume = call->resume;
     if (t->config.folds) TRY(with_folds(j));
     if (!t->config.folds || wanted) TRY(with_seeds(j, &kept));
-    if (cli_group_leads(t->e.group)) write_numbers(j, &kept);
+    write_numbers(j, &kept);
     if (!call->quiet) TRY(cli_group_report(t->e.group));
     return j->failed ? CLI_FAILED : CLI_OK;
 }

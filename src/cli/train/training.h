@@ -2,6 +2,7 @@
  *
  *   identity.c  which data and configuration a checkpoint is of
  *   batch.c   sequences of a dataset as the tensors of one batch
+ *   row_exchange.c sequences that other ranks have
  *   score.c   a trainer or a model evaluated on a dataset
  *   measure.c outputs of several parts put together, metrics, the report
  *   predictions.c outputs as files
@@ -36,8 +37,10 @@ typedef struct identity {
     uint64_t data, seed, parts[CONFIG_KEYS]; /* hashes; parts are of the configuration, key by key */
 } identity;
 
-/* Of a training set as it was read, and of its words (size 0: none). */
-uint64_t identity_of_data(const dataset *set, const vocabulary *words);
+/* Of a training set as it was read, and of its words (size 0: none). All ranks call it. */
+int identity_of_data(const dataset *set, const vocabulary *words, uint64_t *hash);
+/* Of what each rank knows of it. */
+uint64_t identity_of_part(const dataset *set, const vocabulary *words);
 void identity_make(const train_config *config, uint64_t data, uint64_t seed, identity *id);
 /* The parts are what several ranks or sites of one training must have in common; data is of the variables of [search].
  */
@@ -52,20 +55,51 @@ int identity_check(const identity *was, const identity *is, const char *checkpoi
 typedef struct batch {
     rnnp_tensor inputs[2], target, weights;
     size_t n_inputs, rows, steps;
-    size_t from, to; /* given: the sequences whose x is wanted; to 0: all */
+    size_t from, to;       /* given: the sequences whose x is wanted; to 0: all */
+    const void *const *at; /* given: where their steps are, for each of the rows; NULL: in the set, all here */
     int has_weights;
     int known; /* there is a target to be compared with */
     void *memory[4];
     size_t room[4];
 } batch;
 
-/* Sequences rows[0 .. n) padded to the longest of them, time first. Lengths are an input when the network has them; the
- * target is what config says. */
 /* Steps of x that sequence `row` has: a forecast keeps its last steps as the truth. */
 size_t batch_steps(const train_config *config, const dataset *set, uint32_t row);
+/* How many steps the batch of these sequences has. */
+int batch_measure(batch *b, const train_config *config, const network *net, const dataset *set, const uint32_t *rows,
+                  size_t n);
+/* The steps of row r of the batch. */
+const void *batch_row(const batch *b, const dataset *set, const uint32_t *rows, size_t r);
+/* Sequences rows[0 .. n) padded to the longest of them, time first. Lengths are an input when the network has them; the
+ * target is what config says. */
 int batch_fill(batch *b, const train_config *config, const network *net, const dataset *set, const uint32_t *rows,
                size_t n);
 void batch_free(batch *b);
+
+/* ---- row_exchange.c ---- */
+
+/* The rows of one batch on their way from the ranks that have them to those that run them. All ranks know the batch, so
+ * nobody asks: each sends what is wanted of it, in one message for each rank. Ranks begin the same exchanges in one
+ * order; they may do other things before they end them. */
+typedef struct row_exchange {
+    struct cli_group *ranks;
+    const void **at; /* [rows] where the steps of rows that are run here are */
+    char *out, *in;
+    size_t *requests, n_receives, n_requests; /* receives first */
+    size_t room_at, room_out, room_in, room_requests;
+} row_exchange;
+
+/* Rows [span[k].from, span[k].to) of a batch are run by rank k. */
+typedef struct row_span {
+    size_t from, to;
+} row_span;
+
+int exchange_begin(row_exchange *x, const dataset *set, const uint32_t *rows, size_t n, const row_span *spans);
+/* All rows that are run here are there. */
+int exchange_receive(row_exchange *x);
+/* Others have got theirs, too, and x may be used again. */
+int exchange_end(row_exchange *x);
+void exchange_free(row_exchange *x);
 
 enum { FIT_DIVERGED = CLI_USAGE + 1 }; /* beside CLI_OK and CLI_FAILED: loss, gradient or output were not finite */
 
@@ -121,7 +155,8 @@ typedef struct asking {
     const row_list *which;
     forward_fn *forward;
     void *user;
-    float *values; /* [steps of the set][features] of targets next and input: what is said of each; or NULL */
+    float *values;         /* [steps of the set][features] of targets next and input: what is said of each; or NULL */
+    struct divided *ranks; /* that divide the batches; NULL: all are run here */
 } asking;
 
 /* Outputs do not depend on [train] batch, nor on which sequences are evaluated together. FIT_DIVERGED when an output
@@ -194,6 +229,27 @@ typedef struct fit_job {
     uint64_t seed;
     const fit_round *round; /* NULL: the whole training */
 } fit_job;
+
+/* How many sequences batch k of an epoch has. */
+static inline size_t fit_rows(const fit_job *job, size_t k)
+{
+    const size_t B = job->e->config->batch, done = k * B, n = job->kept->n;
+    return done >= n ? 0 : n - done < B ? n - done : B;
+}
+
+/* row_exchange.c: the batches of an epoch, as ranks run them: the rows of one are used while those of the next are on
+ * their way. Where all of the set is here, nothing is done. */
+typedef struct row_feed {
+    row_exchange rows[2]; /* of batch k and k + 1, in turn */
+    row_span *spans[2];   /* [ranks] of a full batch, and of the last one */
+    size_t span_rows[2];
+} row_feed;
+
+/* Batch k of this order begins its way. */
+int feed_begin(row_feed *feed, const fit_job *job, const rnnp_trainer *trainer, const uint32_t *order, size_t k);
+/* It is there: b->at says where. */
+int feed_end(row_feed *feed, const fit_job *job, size_t k, batch *b);
+void feed_free(row_feed *feed);
 
 /* A new trainer of `model`, trained: with the parameters of the best epoch when some are held. */
 int fit(const fit_job *job, const rnnp_model *model, history *past, rnnp_trainer **trainer);
