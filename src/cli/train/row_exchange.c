@@ -124,10 +124,10 @@ int exchange_end(row_exchange *x)
     return CLI_OK;
 }
 
-/* What is on its way still reads and writes this memory. */
+/* What is on its way still reads and writes this memory. After messages have failed it has it to the program's end. */
 void exchange_free(row_exchange *x)
 {
-    if (x->n_requests && !x->ranks->silence) exchange_end(x);
+    if (x->n_requests && (x->ranks->silence || exchange_end(x) != CLI_OK)) return;
     free((void *)x->at);
     free(x->out);
     free(x->in);
