@@ -45,8 +45,10 @@ assert text.getvalue() in (root / "docs/explanation/many-machines.md").read_text
 
 network = ranks.NETWORKS[0]
 for model in ranks.MODELS:
-    assert ranks.messages(model, network, 8192, 1) == 0
+    assert ranks.messages(model, network, 8192, 1, 1) == 0
     assert ranks.step(model, network, 8192, 2, 1) < ranks.step(model, network, 8192, 1, 1)
+    late = ranks.left_of_nodes(model, [1], 1, 1, 2 * model.slice_seconds)  # all but the first layer's are sent early
+    assert abs(late / model.slice_seconds - (2 - ranks.BACKWARD * (1 - 1 / model.layers))) < 1e-9
     last = ranks.last_that_pays(model, network, 8192, 1)
     assert ranks.step(model, network, 8192, 2 * last, 1) * 1.25 > ranks.step(model, network, 8192, last, 1)
 print("nodes, table: ok")
