@@ -4,6 +4,7 @@
 
     ranks.py table                  the page's table, from the costs below
     ranks.py measure PROGRAM        these costs on this host: CPU time of `rnnpack train` on one thread
+    ranks.py overhead PROGRAM       two ranks of one thread beside one process of two threads, predicted and measured
     ranks.py network PROGRAM WIRE   steps over networks of the program rnnpack-wire, predicted and measured (as root)
 """
 
@@ -50,6 +51,7 @@ MODELS = (
     Model("3 x LSTM 512", 512, 3, 5_321_730, 252e-3, 20e-3),
 )
 NETWORKS = (Network("10 GbE", 1.1e9, 30e-6, 5e-6), Network("100 GbE", 11e9, 3e-6, 1e-6))
+SHARED = Network("shared memory", 5e9, 1e-6, 1e-6)
 # Of rnnpack-wire.
 WIRES = (Network("100 MB/s, 0.1 ms", 1e8, 1e-4, 1e-5), Network("12.5 MB/s, 0.1 ms", 1.25e7, 1e-4, 1e-5),
          Network("100 MB/s, 1 ms", 1e8, 1e-3, 1e-5))
@@ -177,6 +179,33 @@ def measure(program: str) -> None:
             print(f"{model.name}: a slice {1e3 * (large - fixed) / slices:.3g} ms, once a step {1e3 * fixed:.3g} ms")
 
 
+def seconds_of(command: list[str]) -> float:
+    """What rnnpack train --mpi says of its steps."""
+    out = subprocess.run(command, check=True, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    found = re.search(r"steps of ([0-9.]+) ms", out.stdout + out.stderr)
+    assert found, out.stdout + out.stderr
+    return 1e-3 * float(found.group(1))
+
+
+def overhead(program: str) -> None:
+    start = ["mpirun", "--allow-run-as-root", "--mca", "btl", "self,vader", "--mca", "hwloc_base_binding_policy", "none"]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_data(folder, 256)
+        for model in MODELS[:2]:
+            for batch in (32, 256):
+                config = write_config(folder, model, batch, max(1, round(0.2 / model.slice_seconds)) // 4 + 1)
+                times: list[list[float]] = [[], []]
+                for _ in range(9):
+                    for spent, ranks, threads in zip(times, (1, 2), (2, 1)):
+                        spent.append(seconds_of([*start, "-n", str(ranks), program, "train", str(config), "--threads",
+                                                 str(threads), "--mpi"]))
+                predicted = step(model, SHARED, batch, 2, 1) / step(model, SHARED, batch, 1, 2)
+                ratios = sorted(two / one for one, two in zip(*times))
+                print(f"| {model.name} | {batch} | {time_text(min(times[0]))} | {time_text(min(times[1]))} | "
+                      f"{predicted:.3f} | {min(times[1]) / min(times[0]):.3f} | {ratios[len(ratios) // 2]:.3f} |", flush=True)
+
+
 # ---- Over a network ----
 
 
@@ -198,10 +227,7 @@ def seconds_of_step(program: str, config: Path, hosts: list[str]) -> float:
     for key, value in options.items():
         command += ["--mca", key, value]
     command += [program, "train", str(config), "--threads", "1", "--mpi"]
-    out = subprocess.run(command, check=True, capture_output=True, text=True, stdin=subprocess.DEVNULL)
-    found = re.search(r"steps of ([0-9.]+) ms", out.stdout + out.stderr)
-    assert found, out.stdout + out.stderr
-    return 1e-3 * float(found.group(1))
+    return seconds_of(command)
 
 
 def network(programs: list[str], wire: str) -> None:
@@ -246,6 +272,8 @@ if __name__ == "__main__":
         table()
     elif len(sys.argv) == 3 and sys.argv[1] == "measure":
         measure(sys.argv[2])
+    elif len(sys.argv) == 3 and sys.argv[1] == "overhead":
+        overhead(sys.argv[2])
     elif len(sys.argv) >= 4 and sys.argv[1] == "network":
         network(sys.argv[2:-1], sys.argv[-1])
     else:

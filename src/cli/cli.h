@@ -49,7 +49,7 @@ typedef struct cli_call {
     const char *pick, *target, *score, *baseline, *methods, *channels;
     const char *folder, *key, *site_column;
     size_t threads, batch, steps, seed, points, window, time_axis, bootstrap, rounds;
-    double seconds, tolerance, confidence, threshold, mpi_timeout, timeout, noise, sampling, delta;
+    double seconds, tolerance, confidence, threshold, mpi_timeout, mpi_whole, timeout, noise, sampling, delta;
     int alone, pooled;
     int json, kernels, limits, again, dry_run, this_host, resume, quiet, saturate, f64_as_f32, mpi, share_host;
     /* watch */

@@ -235,7 +235,10 @@ const cli_command cli_commands[] = {
              {"--curve", "FILE.svg", "write a plot of the losses over the epochs", CLI_TEXT, AT(curve), NULL},
              {"--curves", "FILE", "write loss, score and rate of each epoch to FILE, .csv or .json", CLI_TEXT,
               AT(curves), NULL},
-             TASK, MPI("all ranks train one model, the same as one process would, bit by bit")),
+             TASK, MPI("all ranks train one model, the same as one process would, bit by bit"),
+             {"--mpi-whole", "MIB",
+              "every rank gets all of data of up to so many MiB, and no more than its part of larger ones", CLI_NUMBER,
+              AT(mpi_whole), "64"}),
      RUN(cli_train)},
     {"predict", "MODEL", "say what a trained model predicts for new data",
      "Predicts new data, which need no labels. The model says how they are read: rnnpack train\n"

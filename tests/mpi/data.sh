@@ -21,9 +21,9 @@ of_data() {
 # The lines that say what was learned, without how long it took.
 told() { grep -vE '^[0-9]+ ranks?, ' "$1" | sed -E 's/ [0-9.]+ s( |$)/\1/'; }
 
-# same N NAME: N ranks leave the model, checkpoint, predictions and report of one process, and say the same.
+# same N NAME [WHOLE]: N ranks leave the model, checkpoint, predictions and report of one process, and say the same.
 same() {
-    local n=$1 name=$2 file
+    local n=$1 name=$2 whole=${3:-0} file
     local files=("$name".{onnx,said.csv,html}) options=(-o "$name.onnx" --predictions "$name.said.csv" --report "$name.html")
     cd "$work"
     grep -q folds= "$name.ini" || { files+=("$name.state") && options+=(--checkpoint "$name.state"); }
@@ -33,7 +33,7 @@ same() {
         mkdir -p one && cp "${files[@]}" one
     fi
     rm -f "${files[@]}"
-    ranks "$n" "$program" train "$name.ini" --threads 1 --mpi "${options[@]}"
+    ranks "$n" "$program" train "$name.ini" --threads 1 --mpi --mpi-whole "$whole" "${options[@]}"
     ((status == 0)) || fail "$name, $n ranks: status $status"
     for file in "${files[@]}"; do cmp "one/$file" "$file" || fail "$name, $n ranks: another $file"; done
     diff <(told "$name.out") <(told out) || fail "$name, $n ranks: other words"
@@ -83,6 +83,11 @@ if [[ $how == long ]]; then
 else
     for name in groups stored windows visits notes list; do same 3 "$name"; done
 fi
+for name in windows notes; do same 3 "$name" 64; done
+cd "$work"
+ranks 1 "$program" train notes.ini --mpi --mpi-whole 0 : -n 1 "$program" train notes.ini --mpi --mpi-whole 1
+((status == 1)) && grep -q 'rank 1 .* has another --mpi-whole than rank 0' err || fail "another --mpi-whole: $status"
+cd - >/dev/null
 
 # ---- What is wrong with the part of one rank ----
 
@@ -92,7 +97,7 @@ refused() {
     ! (cd "$work" && "$program" train "$name.ini" --threads 1 >one.out 2>one.err) || fail "$name: one process takes it"
     grep -qE "^rnnpack: $sentence" "$work/one.err" || { cat "$work/one.err" && fail "$name: one process, no '$sentence'"; }
     cd "$work"
-    ranks 3 "$program" train "$name.ini" --threads 1 --mpi
+    ranks 3 "$program" train "$name.ini" --threads 1 --mpi --mpi-whole 0
     cd - >/dev/null
     ((status == 1)) || fail "$name: status $status"
     diff <(sed 's/: rank [12]: /: /' "$work/err" | grep '^rnnpack: ') "$work/one.err" || fail "$name: other words"
@@ -122,7 +127,7 @@ of_data short "$class" "$sparse;patience=0" "${npy[@]}" train=x.npy train_groups
 sed 's/epochs=2/epochs=5/' "$work/short.ini" >"$work/whole.ini"
 cd "$work"
 "$program" train whole.ini --threads 1 -o whole.onnx --quiet >out
-ranks 3 "$program" train short.ini --threads 1 --mpi --checkpoint state
+ranks 3 "$program" train short.ini --threads 1 --mpi --mpi-whole 0 --checkpoint state
 ((status == 0)) || fail "to be resumed: status $status"
 ranks 2 "$program" train whole.ini --threads 1 --mpi --checkpoint state --resume -o many.onnx
 ((status == 0)) || fail "resumed: status $status"

@@ -332,6 +332,7 @@ void dataset_free(dataset *set)
     if (!set->borrowed) free(set->x);
     if (!set->borrowed) free(set->tokens);
     free(set->parts);
+    free(set->whole);
     free(set->label);
     free(set->step_label);
     free(set->y);
@@ -362,6 +363,7 @@ void dataset_copy(const dataset *set, dataset *copy)
     const size_t steps_here = set->n ? set->first[from + here] - set->first[from] : 0;
     *copy = *set;
     copy->borrowed = 0;
+    copy->whole = NULL;
     copy->parts = set->parts ? copied(set->parts, set->ranks->peers.ranks + 1, sizeof *set->parts) : NULL;
     copy->first = copied(set->first, set->n + 1, sizeof *set->first);
     copy->x = copied(set->x, steps_here * F, sizeof *set->x);

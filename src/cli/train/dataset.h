@@ -32,6 +32,7 @@ typedef struct dataset {
     int32_t *tokens; /* [steps], 0: unknown word */
     int borrowed;    /* x and tokens are those of another set */
     size_t *parts;   /* [ranks + 1]: rank k has x or tokens of sequences [parts[k], parts[k + 1]); NULL: all here */
+    char *whole;     /* in parts: those of all sequences, where they are few (dataset_complete); or NULL */
     cli_group *ranks;
     uint64_t seen; /* in parts: a hash of what every rank has looked at of x or tokens, besides its part */
     data_sum sum;
@@ -127,6 +128,7 @@ static inline size_t dataset_width(const dataset *set)
 }
 static inline const void *dataset_at(const dataset *set, size_t i)
 {
+    if (set->whole) return set->whole + set->first[i] * dataset_width(set);
     return set->tokens ? (const void *)dataset_tokens(set, i) : (const void *)dataset_x(set, i);
 }
 /* What the file calls sequence i, and its group; NULL where its format has no such name. They live as long as the set.
@@ -211,6 +213,9 @@ size_t dataset_rank_of(const dataset *set, size_t i);
 void dataset_deal(cli_group *ranks, const size_t *first, size_t n, dataset *set);
 /* Whether the parts add up to what the file says. All ranks call it. */
 int dataset_check_sum(const dataset *set, const char *path);
+/* Of a set in parts: gives all ranks the steps of all sequences, if these are `most` bytes or fewer, and below 2 GiB.
+ * Then rows of batches do not travel. */
+int dataset_complete(dataset *set, double most);
 /* What each rank knows of its sequences, `bytes` of each at all [n][bytes], to all ranks. */
 int dataset_gather(const dataset *set, size_t bytes, void *all);
 

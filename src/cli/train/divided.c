@@ -11,6 +11,8 @@ int divided_turn(divided *d, const dataset *set, const uint32_t *rows, size_t n,
 {
     row_exchange *x = &d->rows[d->next];
     d->runner = dataset_rank_of(set, rows[0]);
+    b->at = NULL;
+    if (set->whole) return CLI_OK;
     memset(d->spans, 0, d->group->peers.ranks * sizeof *d->spans);
     d->spans[d->runner].to = n;
     TRY(exchange_end(x));

@@ -125,6 +125,8 @@ int experiment_once(const experiment *e, const row_list *kept, const row_list *h
     *found = (scores){0};
     if (held_out) *held_out = (scores){0};
     TRY(prepare(e, kept, &p));
+    TRY(dataset_complete(&p.train, e->whole));
+    TRY(dataset_complete(&p.test, e->whole));
     TRY(network_build(e->context, e->config, &p.net, &built));
     TRY(network_check(built, "[model]", e->config, e->train->classes, &p.net));
     identity_make(e->config, e->data, seed, &id);

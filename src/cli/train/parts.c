@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dataset.h"
 
+#include <limits.h>
 #include <string.h>
 #include <zlib.h>
 
@@ -30,6 +31,43 @@ void dataset_deal(cli_group *ranks, const size_t *first, size_t n, dataset *set)
         while (rank + 1 < N && owner >= (double)(rank + 1)) set->parts[++rank] = i;
     }
     while (rank < N) set->parts[++rank] = n;
+}
+
+/* The steps of sequences [first, end) to or from a rank. */
+static int begin_steps(const dataset *set, int sent, size_t rank, size_t first, size_t end, size_t *request)
+{
+    char *const at = set->whole + set->first[first] * dataset_width(set);
+    const size_t bytes = (set->first[end] - set->first[first]) * dataset_width(set);
+    if (bytes == 0) return CLI_OK;
+    return sent ? cli_group_send(set->ranks, rank, at, bytes, request)
+                : cli_group_receive(set->ranks, rank, at, bytes, request);
+}
+
+static int share_steps(const dataset *set, size_t *requests)
+{
+    const size_t N = set->ranks->peers.ranks, rank = set->ranks->peers.rank;
+    for (size_t i = 0; i < 2 * N; i++) requests[i] = SIZE_MAX;
+    for (size_t k = 0; k < N; k++)
+        if (k != rank) TRY(begin_steps(set, 0, k, set->parts[k], set->parts[k + 1], &requests[k]));
+    for (size_t k = 0; k < N; k++)
+        if (k != rank) TRY(begin_steps(set, 1, k, set->parts[rank], set->parts[rank + 1], &requests[N + k]));
+    for (size_t i = 0; i < 2 * N; i++)
+        if (requests[i] != SIZE_MAX) TRY(cli_group_wait(set->ranks, requests[i]));
+    return CLI_OK;
+}
+
+int dataset_complete(dataset *set, double most)
+{
+    const size_t bytes = set->parts && set->n ? set->first[set->n] * dataset_width(set) : 0;
+    if (bytes == 0 || (double)bytes > most || bytes > INT_MAX) return CLI_OK;
+    FREED size_t *requests = cli_alloc(2 * set->ranks->peers.ranks, sizeof *requests);
+    const size_t from = set->first[dataset_from(set)], own = set->first[dataset_to(set)] - from;
+    char *const whole = cli_alloc(bytes, 1);
+    if (own) memcpy(whole + from * dataset_width(set), dataset_at(set, dataset_from(set)), own * dataset_width(set));
+    set->whole = whole;
+    const int code = share_steps(set, requests);
+    if (code != CLI_OK) set->whole = NULL; /* what is on its way may still read and write it */
+    return code;
 }
 
 int dataset_gather(const dataset *set, size_t bytes, void *all)

@@ -152,14 +152,14 @@ static int find_spans(row_feed *f, const fit_job *job, const rnnp_trainer *train
 int feed_begin(row_feed *f, const fit_job *job, const rnnp_trainer *trainer, const uint32_t *order, size_t k)
 {
     const size_t B = job->e->config->batch, n = fit_rows(job, k), which = n < B;
-    if (!job->set->parts) return CLI_OK;
+    if (!job->set->parts || job->set->whole) return CLI_OK;
     TRY(find_spans(f, job, trainer, which, n));
     return exchange_begin(&f->rows[k % 2], job->set, order + k * B, n, f->spans[which]);
 }
 
 int feed_end(row_feed *f, const fit_job *job, size_t k, batch *b)
 {
-    if (!job->set->parts) return CLI_OK;
+    if (!job->set->parts || job->set->whole) return CLI_OK;
     b->at = f->rows[k % 2].at;
     return exchange_end(&f->rows[k % 2]);
 }

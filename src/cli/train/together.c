@@ -10,7 +10,7 @@
 
 int together_configure(cli_group *group, const cli_call *call, const train_config *config)
 {
-    enum { BEFORE = 5 };
+    enum { BEFORE = 6 };
     cli_claim claims[BEFORE + CONFIG_KEYS];
     char names[CONFIG_KEYS][GROUP_NAME];
     size_t n = BEFORE;
@@ -22,6 +22,7 @@ int together_configure(cli_group *group, const cli_call *call, const train_confi
     claims[2] = (cli_claim){"--report", call->report != NULL};
     claims[3] = (cli_claim){"seed", id.seed};
     claims[4] = (cli_claim){"[search]", id.data};
+    claims[5] = (cli_claim){"--mpi-whole", (uint64_t)call->mpi_whole};
     for (size_t i = 0; config_key(i); i++) {
         snprintf(names[i], sizeof names[i], "[%s] %s", config_key(i)->section, config_key(i)->name);
         claims[n++] = (cli_claim){names[i], id.parts[i]};

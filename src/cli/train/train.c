@@ -256,6 +256,7 @@ static int train_task(const cli_call *call, cli_group *group)
     AUTO_TASK t = {.call = call, .path = call->operands[0]};
     job j = {.t = &t};
     t.e.group = group;
+    t.e.whole = floor(call->mpi_whole) * 0x1p20;
     const int code = train(&j);
     decider_free(&j.by_folds);
     subgroups_free(&j.by);

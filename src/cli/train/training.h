@@ -28,6 +28,7 @@ typedef struct experiment {
     uint64_t data; /* identity_of_data, with a checkpoint */
     int resume, quiet;
     struct cli_group *group; /* ranks that train together; NULL: this process alone */
+    double whole;            /* bytes: data up to these are whole on every rank */
     int trial;               /* of a search: to diverge is a result, and no error */
 } experiment;
 
