@@ -220,6 +220,7 @@ def seconds_of_step(program: str, config: Path, hosts: list[str]) -> float:
                      'exec ip netns exec $host unshare --uts bash -c "hostname $host; $*"\n' % os.getpid())
     agent.chmod(0o755)
     options = {"btl": "self,tcp", "btl_tcp_if_include": "10.78.0.0/24", "oob_tcp_if_include": "10.78.0.0/24",
+               **{f"btl_tcp_{name}": "4194304" for name in ("eager_limit", "rndv_eager_limit", "max_send_size")},
                "plm_rsh_agent": str(agent), "plm_rsh_no_tree_spawn": "1", "hwloc_base_binding_policy": "none"}
     command = ["ip", "netns", "exec", hosts[0], "unshare", "--uts", "bash", "-c", f'hostname {hosts[0]}; exec "$@"', "x",
                "mpirun", "--allow-run-as-root", "--host", ",".join(f"10.78.0.{k + 1}:1" for k in range(len(hosts))),
