@@ -75,7 +75,7 @@ for command in "${!right[@]}"; do
                     bad 2 "$name needs" "${call[@]}" "$name=$wrong"
                 done
                 ;;
-            [A-Z] | HZ | PORT) # a number
+            [A-Z] | HZ | MIB | PORT) # a number
                 for wrong in -1 text "$huge" 1x '' ' 1' 1,2; do
                     bad 2 "$name needs" "${call[@]}" "$name=$wrong"
                 done
