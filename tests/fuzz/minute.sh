@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # minute.sh build CMAKE SOURCE BUILD TARGET...: builds the targets with libFuzzer (preset fuzz) in the folder BUILD.
-# minute.sh run BUILD TARGET REGRESSIONS [SECONDS]: fuzzes one for a minute, from its seeds and regressions on. An input that
-# fails is kept as BUILD/found/TARGET-*: run TARGET on it, and put it into tests/fuzz/regressions with the repair.
+# minute.sh run BUILD TARGET REGRESSIONS [SECONDS]: fuzzes one for a minute (RNNPACK_FUZZ_SECONDS says another time), from
+# its seeds and regressions on. An input that fails is kept as BUILD/found/TARGET-*: run TARGET on it, and put it into tests/fuzz/regressions with the repair.
 set -euo pipefail
 
 if ! echo 'int LLVMFuzzerTestOneInput(const char *p, long n); int LLVMFuzzerTestOneInput(const char *p, long n) { return !p && n; }' |
@@ -23,7 +23,7 @@ build)
     fi
     ;;
 run)
-    build=$2 target=$3 regressions=$4 seconds=${5:-60}
+    build=$2 target=$3 regressions=$4 seconds=${5:-${RNNPACK_FUZZ_SECONDS:-60}}
     work=$(mktemp -d)
     trap 'rm -rf "$work"' EXIT
     mkdir -p "$build/found" "$work/corpus"
