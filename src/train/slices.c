@@ -31,7 +31,7 @@ static size_t stack_depth(size_t from, size_t to)
     for (size_t s = from; s < to; s++) {
         node[n++] = (rnnp_tree_node){0, s, 0};
         most = n > most ? n : most;
-        for (; rnnp_tree_can_join(node, n); n--) rnnp_tree_join(node, n);
+        n = rnnp_tree_join_tops(node, n);
     }
     return most;
 }
@@ -92,7 +92,6 @@ static rnnp_status run_slice(const rnnp_pass *pass, const rnnp_worker *worker, c
     rnnp_tape_run run = {.pass = pass, .memory = memory, .first = slice * RNNP_SLICE_ROWS, .node = node};
     run.tape = pass->tape[pass->tape[1] && slice + 1 == pass->slices];
     run.gradient = rnnp_pass_buffer(pass, worker->first_buffer + worker->n_nodes);
-    run.closes = node != SIZE_MAX;
     for (size_t r = 0; r < run.tape->rows; r++) rows[r] = (uint32_t)(run.first + r);
     run.slice = (rnnp_slice){
         .seed = t->options.seed, .step = t->steps, .rows = rows, .n_rows = run.tape->rows, .training = pass->training};
@@ -170,12 +169,10 @@ static void join_losses(rnnp_pass *pass)
         const rnnp_worker *worker = &pass->trainer->workers[i];
         for (size_t k = 0; k < worker->n_nodes; k++) {
             pass->node[n++] = worker->node[k];
-            for (; rnnp_tree_can_join(pass->node, n); n--) rnnp_tree_join(pass->node, n);
+            n = rnnp_tree_join_tops(pass->node, n);
         }
     }
-    while (rnnp_tree_rise(pass->node, n, pass->slices))
-        for (; rnnp_tree_can_join(pass->node, n); n--) rnnp_tree_join(pass->node, n);
-    pass->n_nodes = n;
+    pass->n_nodes = rnnp_tree_end(pass->node, n, pass->slices);
 }
 
 /* The tape of attributions has gradients of inputs alone. */

@@ -323,7 +323,7 @@ static void scatter_d_inputs(const rnnp_tape_run *run)
 /* Which parameters have their gradient when the backward pass of a call has gone by; SIZE_MAX: from the beginning. */
 static void leave(const rnnp_tape_run *run, size_t call)
 {
-    for (size_t i = 0; run->closes && i < run->pass->trainer->n_parameters; i++)
+    for (size_t i = 0; run->node != SIZE_MAX && i < run->pass->trainer->n_parameters; i++)
         if (run->tape->last_call[i] == call) rnnp_joins_leave((rnnp_pass *)run->pass, run->node, i);
 }
 

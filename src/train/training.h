@@ -376,8 +376,7 @@ typedef struct rnnp_tape_run {
     size_t first; /* row */
     char *memory;
     float *gradient; /* of the parameters; written whole but for frozen ones */
-    int closes;      /* it is the last one of its thread */
-    size_t node;     /* with closes: of the pass, the one that it is in */
+    size_t node;     /* of the pass, when the slice is the last one of its thread; else SIZE_MAX */
 } rnnp_tape_run;
 
 /* tape.c: forward, the loss (sum(w l) into *loss) and, if the pass wants it, backward. */

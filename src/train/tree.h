@@ -30,12 +30,27 @@ static inline int rnnp_tree_rise(rnnp_tree_node *node, size_t n, size_t slices)
     return 1;
 }
 
+/* Siblings on top become their parent, as often as there are any. */
+static inline size_t rnnp_tree_join_tops(rnnp_tree_node *node, size_t n)
+{
+    for (; rnnp_tree_can_join(node, n); n--) rnnp_tree_join(node, n);
+    return n;
+}
+
+/* The same after the last slice, where nodes rise. */
+static inline size_t rnnp_tree_end(rnnp_tree_node *node, size_t n, size_t slices)
+{
+    do n = rnnp_tree_join_tops(node, n);
+    while (rnnp_tree_rise(node, n, slices));
+    return n;
+}
+
 /* What slices [from, to) leave on the stack of a thread that adds siblings after each slice but the last. */
 static inline size_t rnnp_tree_left(size_t from, size_t to, rnnp_tree_node node[RNNP_TREE_NODES])
 {
     size_t n = 0;
     for (size_t s = from; s < to; s++) {
-        for (; rnnp_tree_can_join(node, n); n--) rnnp_tree_join(node, n);
+        n = rnnp_tree_join_tops(node, n);
         node[n++] = (rnnp_tree_node){0, s, 0};
     }
     return n;
@@ -44,11 +59,7 @@ static inline size_t rnnp_tree_left(size_t from, size_t to, rnnp_tree_node node[
 /* The nodes that slices [from, to) of so many add up to. */
 static inline size_t rnnp_tree_nodes(size_t from, size_t to, size_t slices, rnnp_tree_node node[RNNP_TREE_NODES])
 {
-    size_t n = rnnp_tree_left(from, to, node);
-    do
-        for (; rnnp_tree_can_join(node, n); n--) rnnp_tree_join(node, n);
-    while (rnnp_tree_rise(node, n, slices));
-    return n;
+    return rnnp_tree_end(node, rnnp_tree_left(from, to, node), slices);
 }
 
 #endif

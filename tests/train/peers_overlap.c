@@ -4,6 +4,7 @@
  * messages that fail.
  */
 #include "network.h"
+#include "parameters.h"
 
 enum { LAYERS = 3, WIDTH = 48, TIME = 40, KINDS = 5, WORDS = 100, MOST_RANKS_HERE = 4, STEPS = 3 };
 
@@ -109,15 +110,7 @@ static void *run_process(void *arg)
         p->was_cut = 1;
     }
     train(p, context, trainer);
-    for (size_t i = 0; i < rnnp_trainer_parameter_count(trainer); i++) {
-        rnnp_parameter_info info = {.struct_size = sizeof info};
-        size_t n = 1;
-        OK(rnnp_trainer_parameter_info(trainer, i, &info));
-        for (size_t d = 0; d < info.rank; d++) n *= (size_t)info.shape[d];
-        p->values = realloc(p->values, (p->n + n) * sizeof *p->values);
-        OK(rnnp_trainer_get_parameter(trainer, i, p->values + p->n));
-        p->n += n;
-    }
+    p->values = all_of(trainer, 0, &p->n);
     p->early = s->last_look - s->first_look;
     rnnp_trainer_destroy(trainer);
     rnnp_model_destroy(model);

@@ -4,6 +4,7 @@
  * process, and an error of one is the same error of all.
  */
 #include "network.h"
+#include "parameters.h"
 
 enum { CASES = 40, STEPS = 4, LAYERS = 3, WORDS = 30, KINDS = 3, MOST_TIME = 40, MOST_WIDTH = 16, MOST_ROWS = 300 };
 
@@ -90,18 +91,15 @@ static rnnp_model *random_model(const recipe *p, rnnp_context *context)
 
 /* ---- Processes ---- */
 
+/* After those of the steps before. */
 static void keep_values(process *p, const rnnp_trainer *trainer)
 {
-    for (size_t i = 0; i < rnnp_trainer_parameter_count(trainer); i++) {
-        rnnp_parameter_info info = {.struct_size = sizeof info};
-        size_t n = 1;
-        OK(rnnp_trainer_parameter_info(trainer, i, &info));
-        for (size_t d = 0; d < info.rank; d++) n *= (size_t)info.shape[d];
-        p->values = realloc(p->values, (p->n + n) * sizeof *p->values);
-        assert_non_null(p->values);
-        OK(rnnp_trainer_get_parameter(trainer, i, p->values + p->n));
-        p->n += n;
-    }
+    size_t n;
+    FREED float *values = all_of(trainer, 0, &n);
+    p->values = realloc(p->values, (p->n + n) * sizeof *values);
+    assert_non_null(p->values);
+    memcpy(p->values + p->n, values, n * sizeof *values);
+    p->n += n;
 }
 
 static void take_step(process *p, const rnnp_context *context, rnnp_trainer *trainer, size_t number)
